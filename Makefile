@@ -1,0 +1,45 @@
+# The whole interface of the project. Every command is idempotent and says what it does.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# As root nothing is prefixed; others need sudo, because network namespaces and chroots need root.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
+STATE ?= build/demo
+EVENTS ?=
+CLOCK ?= 60
+PORT ?= 3838
+LIVE ?= 1
+
+.PHONY: help setup setup-test demo demo-down test test-fast lint lock
+
+help: ## List the commands.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## Install what the demo needs (Debian packages, a virtual environment).
+	@PYTHON=$(PYTHON) ./setup.sh demo
+
+setup-test: ## Install what the tests need as well.
+	@PYTHON=$(PYTHON) ./setup.sh test
+
+demo: setup ## Run the whole layer on this machine; EVENTS=DIR loads your files, CLOCK=60 seconds between runs.
+	@$(SUDO) $(BIN)/python -m demo up --state $(STATE) --clock-period $(CLOCK) --port $(PORT) --live $(LIVE) $(if $(EVENTS),--events "$(EVENTS)")
+
+demo-down: ## Stop the demo and leave nothing behind.
+	@if [ -x $(BIN)/python ]; then $(SUDO) $(BIN)/python -m demo down --state $(STATE); else echo "no demo was set up here"; fi
+
+test: setup-test lint ## Run every test.
+	@$(SUDO) $(BIN)/python -m pytest tests
+
+test-fast: setup-test ## Run the tests that need no container, no PostgreSQL and no root.
+	@$(BIN)/python -m pytest -q tests/unit tests/template
+
+lint: setup-test ## Check the style of everything.
+	@BIN=$(BIN) ./lint.sh
+
+lock: ## Pin the newest versions that fit pyproject.toml.
+	@BIN=$(BIN) ./requirements/lock.sh

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Check the style of Python, CloudFormation, YAML, Ansible, SQL, R and shell; every check runs, then one verdict.
+set -uo pipefail
+cd "$(dirname "$0")"
+bin=${BIN:-.venv/bin}
+failed=()
+check() {
+  local name=$1
+  shift
+  if ! output=$("$@" 2>&1); then
+    printf '== %s\n%s\n' "$name" "$output"
+    failed+=("$name")
+  fi
+}
+check ruff "$bin/ruff" check .
+check format "$bin/ruff" format --check .
+check mypy "$bin/mypy" --no-error-summary local_aws etl_lambda demo tests
+check cfn-lint "$bin/cfn-lint" cloudformation/*.yaml
+check yamllint "$bin/yamllint" --strict cloudformation playbooks roles inventory .pre-commit-config.yaml
+check ansible-lint env PATH="$PWD/$bin:$PATH" "$bin/ansible-lint" --offline --strict -q playbooks roles
+check sqlfluff "$bin/sqlfluff" lint --disable-progress-bar -q warehouse
+if [ "$(id -u)" = 0 ] && command -v mmdebstrap >/dev/null; then
+  check lintr "$bin/python" -m tests.toolbox lintr
+else
+  echo "lint: lintr was left out, it needs root and mmdebstrap"
+fi
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "lint: not clean: ${failed[*]}" >&2
+  exit 1
+fi
+echo "lint: clean"
