@@ -95,10 +95,25 @@ def _extend() -> bool:
     shutil.copy("/etc/resolv.conf", ROOT / "etc/resolv.conf")
     for apt in (["update"], ["install", "--no-install-recommends", "-y", *packages()]):
         done = subprocess.run(
-            ["unshare", "--mount", "--propagation", "private", "sh", "-c", ENTER, "toolbox",
-             str(ROOT), str(REPOSITORY), "apt-get", "-q", *apt],
+            [
+                "unshare",
+                "--mount",
+                "--propagation",
+                "private",
+                "sh",
+                "-c",
+                ENTER,
+                "toolbox",
+                str(ROOT),
+                str(REPOSITORY),
+                "apt-get",
+                "-q",
+                *apt,
+            ],
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"},
-            stdin=subprocess.DEVNULL, capture_output=True, check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
         )
         if done.returncode != 0:
             return False
@@ -182,7 +197,9 @@ class PostgresServer:
     deploys the sqitch project into it. Attributes: `port`, `host` (127.0.0.1), `socket_dir` (inside).
     """
 
-    def __init__(self, *, warehouse: bool = False, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *, warehouse: bool = False, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.host = "127.0.0.1"
         self.port = free_port()
         self._warehouse = warehouse
@@ -210,7 +227,18 @@ class PostgresServer:
         try:
             self._home = self._stack.enter_context(scratch("pg-", "postgres"))
             data = f"{self.socket_dir}/data"
-            init = ["initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8"]
+            init = [
+                "initdb",
+                "-D",
+                data,
+                "-A",
+                "trust",
+                "-U",
+                "postgres",
+                "--no-sync",
+                "-E",
+                "UTF8",
+            ]
             run([f"{PG_BIN}/{init[0]}", *init[1:], "--locale=C.UTF-8"], user="postgres", cwd="/")
             self.start()
             if self._warehouse:
@@ -275,17 +303,46 @@ class PostgresServer:
         name = database or ("clickstream_dw" if self._warehouse else "postgres")
         argv = ["psql", "-X", "-qAt", "-v", "ON_ERROR_STOP=1", "-h", self.socket_dir]
         done = run(
-            [*argv, "-p", str(self.port), "-U", user, "-d", name, "-c", sql], user="postgres", cwd="/"
+            [*argv, "-p", str(self.port), "-U", user, "-d", name, "-c", sql],
+            user="postgres",
+            cwd="/",
         )
         return done.stdout.strip()
 
     def deploy(self) -> None:
         """Make the roles and the database, and deploy the warehouse's sqitch project."""
         self.psql("CREATE DATABASE clickstream_dw", database="postgres")
-        base = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.socket_dir, "-p", str(self.port)]
-        run([*base, "-U", "postgres", "-d", "clickstream_dw", "-f", "/src/warehouse/tests/roles.sql"],
-            user="postgres")
-        run(["sqitch", "deploy", "--verify", f"db:pg://postgres@127.0.0.1:{self.port}/clickstream_dw"],
+        base = [
+            "psql",
+            "-X",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            self.socket_dir,
+            "-p",
+            str(self.port),
+        ]
+        run(
+            [
+                *base,
+                "-U",
+                "postgres",
+                "-d",
+                "clickstream_dw",
+                "-f",
+                "/src/warehouse/tests/roles.sql",
+            ],
+            user="postgres",
+        )
+        run(
+            [
+                "sqitch",
+                "deploy",
+                "--verify",
+                f"db:pg://postgres@127.0.0.1:{self.port}/clickstream_dw",
+            ],
             user="postgres",
             cwd="/src/warehouse",
-            env={"SQITCH_FULLNAME": "test", "SQITCH_EMAIL": "test@localhost.invalid"})
+            env={"SQITCH_FULLNAME": "test", "SQITCH_EMAIL": "test@localhost.invalid"},
+        )

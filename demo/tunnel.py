@@ -1,0 +1,94 @@
+"""The analyst's way in: a Session Manager port forwarding session, opened again whenever it ends."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import boto3
+
+from demo.console import DemoError
+
+
+def client(service: str, aws: Mapping[str, str]) -> Any:
+    """Return a boto3 client that reaches AWS the way the environment of a controller says."""
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name=aws["AWS_REGION"],
+        endpoint_url=aws.get("AWS_ENDPOINT_URL"),
+        aws_access_key_id=aws["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=aws["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def session_command(
+    plugin: str, instance: str, document: str, port: int, aws: Mapping[str, str]
+) -> list[str]:
+    """Start a port forwarding session and return the plugin's command line, as the AWS CLI makes it."""
+    request = {
+        "Target": instance,
+        "DocumentName": document,
+        "Parameters": {"localPortNumber": [str(port)]},
+    }
+    answer = client("ssm", aws).start_session(**request)
+    reply = {key: answer[key] for key in ("SessionId", "TokenValue", "StreamUrl")}
+    endpoint = aws.get("AWS_ENDPOINT_URL") or f"https://ssm.{aws['AWS_REGION']}.amazonaws.com"
+    return [
+        plugin, json.dumps(reply), aws["AWS_REGION"], "StartSession", "", json.dumps(request), endpoint,
+    ]  # fmt: skip
+
+
+def keep_open(plugin: str, instance: str, document: str, port: int, aws: Mapping[str, str]) -> None:
+    """Hold the tunnel until told to end (SIGTERM); a session that ends is started anew."""
+    child: subprocess.Popen[bytes] | None = None
+
+    def leave(_signal: int, _frame: FrameType | None) -> None:
+        if child is not None and child.poll() is None:
+            child.terminate()
+            child.wait()
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    while True:
+        try:
+            command = session_command(plugin, instance, document, port, aws)
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, **aws})
+            child.wait()
+        except Exception as error:
+            print(f"tunnel: {error}", flush=True)
+        time.sleep(2)
+
+
+def wait_for_page(port: int, path: str, patience: float, log: Path) -> float:
+    """Ask for a page through the tunnel until it answers 200, and return the seconds of that answer.
+
+    Raises DemoError naming the log when it does not within `patience` seconds.
+    """
+    deadline, last = time.monotonic() + patience, "no answer"
+    while time.monotonic() < deadline:
+        began = time.monotonic()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status == 200 and body:
+                return time.monotonic() - began
+            last = f"HTTP {answer.status}"
+        except OSError as error:
+            last = str(error)
+        except http.client.HTTPException as error:
+            last = repr(error)
+        finally:
+            connection.close()
+        time.sleep(0.3)
+    raise DemoError(f"the dashboard does not answer on port {port}: {last} (log: {log})")
