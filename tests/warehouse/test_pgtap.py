@@ -30,8 +30,10 @@ def test_there_are_pgtap_files() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_pgtap(server: toolbox.PostgresServer, name: str) -> None:
     done = toolbox.run(
-        ["pg_prove", "-h", server.socket_dir, "-p", str(server.port), "-U", "postgres"]
-        + ["-d", "clickstream_dw", "--verbose", str(Path("/src/warehouse/tests") / name)],
+        [
+            *("pg_prove", "--verbose", "-h", server.socket_dir, "-p", str(server.port)),
+            *("-U", "postgres", "-d", "clickstream_dw", str(Path("/src/warehouse/tests") / name)),
+        ],
         user="postgres",
         cwd="/src/warehouse/tests",
         check=False,
@@ -40,7 +42,7 @@ def test_pgtap(server: toolbox.PostgresServer, name: str) -> None:
     assert re.search(r"Result: PASS", done.stdout), done.stdout[-2000:]
 
 
-def test_every_change_can_be_reverted_and_deployed_again(server: toolbox.PostgresServer) -> None:
+def test_every_change_can_be_reverted_and_deployed_again() -> None:
     with toolbox.PostgresServer(warehouse=True) as fresh:
         target = f"db:pg://postgres@127.0.0.1:{fresh.port}/clickstream_dw"
         who = {"SQITCH_FULLNAME": "test", "SQITCH_EMAIL": "test@localhost.invalid"}

@@ -1,0 +1,78 @@
+"""The whole demo, once, in a set-up of its own: its own state, port and network."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo import playbooks, tunnel
+from demo.state import State
+from tests import toolbox
+
+STATE = toolbox.REPOSITORY / "build" / f"system-{os.getpid()}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Running:
+    """A demo that is up: what it printed, and ways to ask it."""
+
+    state: State
+    port: int
+    output: str
+    aws: dict[str, str]
+    inventory: list[Path]
+
+    def client(self, service: str) -> Any:
+        return tunnel.client(service, self.aws)
+
+    def on_host(self, *argv: str) -> str:
+        return playbooks.on_host(argv, aws=self.aws, inventory=self.inventory)
+
+    def sql(self, statement: str) -> Any:
+        """Return the one JSON value that a statement on the warehouse gives."""
+        psql = ("runuser", "-u", "postgres", "--", "psql", "-XAt", "-d", "clickstream_dw", "-c")
+        return json.loads(self.on_host(*psql, statement))
+
+    def play(self, playbook: str, *arguments: str) -> dict[str, playbooks.Recap]:
+        return playbooks.play(
+            playbook,
+            aws=self.aws,
+            inventory=self.inventory,
+            log=self.state.logs / f"again-{Path(playbook).stem}.log",
+            arguments=arguments,
+        )
+
+
+def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "demo", *arguments],
+        cwd=toolbox.REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=2400,
+    )
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Running]:
+    port = toolbox.free_port()
+    state = State(STATE)
+    try:
+        done = run_demo(
+            "up", "--state", str(STATE), "--port", str(port), "--clock-period", "20", "--live", "0"
+        )
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+        inventory = [STATE / "inventory.yml", toolbox.REPOSITORY / "demo/inventory.yml"]
+        yield Running(state, port, done.stdout, state.environment(), inventory)
+    finally:
+        run_demo("down", "--state", str(STATE))
