@@ -119,9 +119,9 @@ def test_the_loader_speaks_tls(demo: Running) -> None:
 def test_a_second_run_of_the_playbooks_changes_nothing(demo: Running) -> None:
     recaps = demo.play("site.yml")
     assert recaps
-    assert {host: (recap.changed, recap.failed) for host, recap in recaps.items()} == {
-        host: (0, 0) for host in recaps
-    }
+    assert {host: (recap.changed, recap.failed) for host, recap in recaps.items()} == dict.fromkeys(
+        recaps, (0, 0)
+    )
 
 
 def test_no_password_is_in_the_transfer_bucket_or_the_logs(demo: Running) -> None:
