@@ -14,6 +14,7 @@ EVENTS ?=
 CLOCK ?= 60
 PORT ?= 3838
 LIVE ?= 1
+TESTS ?= tests/unit
 
 .PHONY: help setup setup-test demo demo-down test test-fast lint lock
 
@@ -32,8 +33,8 @@ demo: setup ## Run the whole layer on this machine; EVENTS=DIR loads your files,
 demo-down: ## Stop the demo and leave nothing behind.
 	@if [ -x $(BIN)/python ]; then $(SUDO) $(BIN)/python -m demo down --state $(STATE); else echo "no demo was set up here"; fi
 
-test: setup-test lint ## Run every test.
-	@$(SUDO) $(BIN)/python -m pytest tests
+test: setup-test ## Run every test.
+	@$(SUDO) $(BIN)/python -m pytest $(TESTS)
 
 test-fast: setup-test ## Run the tests that need no container, no PostgreSQL and no root.
 	@$(BIN)/python -m pytest -q tests/unit tests/template
