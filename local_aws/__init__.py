@@ -1,0 +1,1 @@
+"""AWS in miniature on one machine: control plane, Session Manager, instances, functions."""
