@@ -1,0 +1,48 @@
+"""The raw bucket at S3: its lister and its reader share settings and credentials."""
+
+from __future__ import annotations
+
+from etl_lambda.errors import PermanentError
+from etl_lambda.fetching import Reader, open_store
+from etl_lambda.s3_list import Credentials, ListClient, environment_credentials
+from etl_lambda.settings import Settings
+
+
+def find_credentials() -> Credentials:
+    """Return the credentials of the environment, else those that boto3 finds (an operator's).
+
+    Raises PermanentError when there are none.
+    """
+    found = environment_credentials()
+    if found is not None:
+        return found
+    try:
+        import botocore.session
+    except ImportError:
+        keys = None
+    else:
+        keys = botocore.session.get_session().get_credentials()
+    if keys is None:
+        raise PermanentError("no_credentials", "there are no AWS credentials")
+    frozen = keys.get_frozen_credentials()
+    return {
+        "access_key_id": frozen.access_key or "",
+        "secret_access_key": frozen.secret_key or "",
+        "token": frozen.token,
+    }
+
+
+class RawBucket:
+    """The bucket of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def lister(self) -> ListClient:
+        """Return what lists it."""
+        return ListClient(self._settings, find_credentials)
+
+    def reader(self) -> Reader:
+        """Return what reads its objects."""
+        store = open_store(self._settings, find_credentials)
+        return Reader(store, self._settings.bucket, self._settings.limits)

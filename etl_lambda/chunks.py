@@ -1,0 +1,154 @@
+"""Objects become chunks: mapped here, sent by one thread of the warehouse's while the next are mapped."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, Protocol
+
+from etl_lambda.copying import Part
+from etl_lambda.decoding import Reject, sample
+from etl_lambda.fetching import Fetched
+from etl_lambda.mapping import Facts, Mapper, Row
+from etl_lambda.metrics import Counts
+from etl_lambda.settings import Limits
+
+LONGEST_SECONDS = 60.0
+
+
+class Staging(Protocol):
+    """The part of the warehouse that takes chunks."""
+
+    def begin_chunk(self) -> None:
+        """Open the chunk's transaction."""
+
+    def copy(self, part: Part) -> None:
+        """Send a part."""
+
+    def apply_chunk(self, run: int, reload: bool) -> dict[str, int]:
+        """Finish the chunk and commit."""
+
+
+class Chunks:
+    """Takes objects in order; a chunk is committed when it is large or old enough.
+
+    `committed(objects)` is called after each commit with the number of objects in it.
+    """
+
+    def __init__(
+        self,
+        staging: Staging,
+        run: int,
+        *,
+        reload: bool,
+        bucket: str,
+        limits: Limits,
+        counts: Counts,
+        pool: Executor,
+        committed: Callable[[int], None],
+    ) -> None:
+        self._staging = staging
+        self._run = run
+        self._reload = reload
+        self._bucket = bucket
+        self._limits = limits
+        self._counts = counts
+        self._pool = pool
+        self._committed = committed
+        self._under_way: Future[None] | None = None
+        self.longest_seconds = 0.0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._part = Part()
+        self._objects = 0
+        self._events = 0
+        self._begun = False
+        self._opened_at = 0.0
+        self._coerced: Counter[str] = Counter()
+        self._cleaned: Counter[str] = Counter()
+
+    def add(self, fetched: Fetched) -> None:
+        """Map one object into the chunk."""
+        if not self._objects:
+            self._opened_at = time.monotonic()
+        number, self._objects = self._objects, self._objects + 1
+        if fetched.problem is not None:
+            reject = Reject(None, fetched.problem, sample(fetched.data))
+            self._part.add_reject(number, reject)
+            self._part.add_object(number, fetched, "quarantined", 1)
+        else:
+            self._map(number, fetched)
+        if (
+            self._events >= self._limits.chunk_events
+            or self._objects >= self._limits.chunk_objects
+            or time.monotonic() - self._opened_at >= LONGEST_SECONDS
+        ):
+            self._end()
+
+    def _map(self, number: int, fetched: Fetched) -> None:
+        mapper = Mapper(Facts(self._bucket, fetched.found.key, fetched.last_modified))
+        rejects = records = 0
+        for item in mapper.items(fetched.data, self._limits):
+            records += 1
+            if isinstance(item, Row):
+                self._part.add_row(number, item)
+            else:
+                rejects += 1
+                self._part.add_reject(number, item)
+            if self._part.full:
+                self._send(last=False)
+        self._events += records
+        status = "quarantined" if rejects else "loaded"
+        self._part.add_object(number, fetched, status, records)
+        self._coerced.update(mapper.coerced)
+        self._cleaned.update(mapper.cleaned)
+
+    def finish(self) -> None:
+        """Commit what is left and wait for it."""
+        if self._objects:
+            self._end()
+        self._wait()
+
+    def _end(self) -> None:
+        self._send(last=True)
+        self._clear()
+
+    def _send(self, *, last: bool) -> None:
+        """Hand the part to the other thread, once it has done with the one before."""
+        self._wait()
+        part, begun, objects = self._part, self._begun, self._objects
+        coerced, cleaned = self._coerced, self._cleaned
+
+        def work() -> None:
+            started = time.monotonic()
+            if not begun:
+                self._staging.begin_chunk()
+            self._staging.copy(part)
+            if last:
+                result = self._staging.apply_chunk(self._run, self._reload)
+                self._book(result, objects, coerced, cleaned)
+            self.longest_seconds = max(self.longest_seconds, time.monotonic() - started)
+
+        self._part, self._begun = Part(), True
+        self._under_way = self._pool.submit(work)
+
+    def _wait(self) -> None:
+        if self._under_way is not None:
+            self._under_way.result()
+            self._under_way = None
+
+    def _book(
+        self, result: dict[str, Any], objects: int, coerced: Counter[str], cleaned: Counter[str]
+    ) -> None:
+        """Count a committed chunk."""
+        for name, value in result.items():
+            group, _, what = name.partition("_")
+            counter = self._counts.objects if group == "objects" else self._counts.events
+            counter[what] += value
+        self._counts.coerced.update(coerced)
+        self._counts.cleaned.update(cleaned)
+        self._counts.chunks += 1
+        self._committed(objects)

@@ -1,0 +1,56 @@
+"""Lambda's entry point: it only wires."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from etl_lambda import metrics, settings
+from etl_lambda.bucket import RawBucket
+from etl_lambda.errors import LoaderError
+from etl_lambda.request import parse
+from etl_lambda.run import Clock, Run
+
+
+class Context(Protocol):
+    """What is used of Lambda's context."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the time until the function is ended."""
+
+
+class FailedRunError(RuntimeError):
+    """A scheduled run failed: nobody reads its reply, so Lambda's own error count has to see it."""
+
+
+def answer(payload: Any, clock: Clock) -> dict[str, Any]:
+    """Carry out a payload and return the reply; errors become a reply as well."""
+    started = time.monotonic()
+    try:
+        request = parse(payload, clock.now())
+        config = settings.from_environment(os.environ)
+        reply = Run(config, RawBucket(config), clock)(request)
+    except LoaderError as error:
+        reply = {"result": "failed", "error": metrics.error_facts(error)}
+    seconds = time.monotonic() - started
+    metrics.log("run ended", seconds=round(seconds, 3), **reply)
+    metrics.write_emf(
+        metrics.emf(reply, os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "command"), seconds)
+    )
+    return reply
+
+
+def handler(event: Any, context: Context) -> dict[str, Any]:
+    """Load what the payload asks for and return what became of it.
+
+    Raises FailedRunError instead of a reply `failed` when EventBridge's schedule was the caller.
+    """
+    metrics.set_up_logging()
+    deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000
+    reply = answer(event, Clock(deadline, lambda: datetime.now(UTC)))
+    scheduled = isinstance(event, dict) and "detail-type" in event
+    if reply["result"] == "failed" and scheduled:
+        raise FailedRunError(f"{reply['error']['code']}: {reply['error']['message']}")
+    return reply

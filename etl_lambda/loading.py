@@ -1,0 +1,182 @@
+"""The loader's side of the warehouse: one session, the lock, staging by COPY, one commit a chunk."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Literal
+
+import psycopg2
+from psycopg2 import extensions, sql
+
+from etl_lambda.copying import EVENT_COLUMNS, OBJECT_COLUMNS, REJECT_COLUMNS, Part
+from etl_lambda.errors import BusyError, PermanentError, from_db
+from etl_lambda.listing import Found
+from etl_lambda.settings import Settings
+
+LOCK = "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext('etl_loader'))"
+Result = Literal["loaded", "partial", "failed", "busy"]
+
+
+@contextmanager
+def _decided() -> Iterator[None]:
+    """Turn the driver's errors into those of errors.py."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        raise from_db(error) from error
+
+
+def connect(settings: Settings) -> extensions.connection:
+    """Open a session whose loss is noticed within about a minute. Raises LoaderError.
+
+    The server's certificate is verified against the CA of the package (`verify-full`).
+    """
+    if settings.sslmode.startswith("verify") and settings.sslrootcert is None:
+        raise PermanentError("db_ca_missing", "the package has no ca.crt: set DWH_SSLROOTCERT")
+    statement = settings.limits.statement_seconds * 1000
+    with _decided():
+        connection: extensions.connection = psycopg2.connect(
+            host=settings.host,
+            port=settings.port,
+            user=settings.user,
+            password=settings.password,
+            dbname=settings.database,
+            sslmode=settings.sslmode,
+            sslrootcert=settings.sslrootcert or "",
+            connect_timeout=10,
+            application_name="etl_lambda",
+            keepalives=1,
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+            tcp_user_timeout=60_000,
+            client_encoding="UTF8",
+            options=(
+                f"-c statement_timeout={statement} -c idle_in_transaction_session_timeout=120000"
+                " -c lock_timeout=60000 -c timezone=UTC -c search_path=pg_catalog"
+                " -c client_connection_check_interval=10000 -c tcp_user_timeout=60000"
+                " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+            ),
+        )
+    return connection
+
+
+class Warehouse:
+    """One session of the loader's. Every method raises LoaderError."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._connection = connect(settings)
+
+    def close(self) -> None:
+        """End the session, and with it the lock."""
+        self._connection.close()
+
+    def lock(self, patience: float = 0, sleep: Callable[[float], object] = time.sleep) -> None:
+        """Take the lock of the one run at a time; BusyError when `patience` seconds did not help."""
+        deadline = time.monotonic() + patience
+        while not self._one(LOCK):
+            if time.monotonic() >= deadline:
+                raise BusyError
+            sleep(1)
+
+    def start_run(self, request: dict[str, Any]) -> int:
+        """Return the number of a new run."""
+        return int(self._one("SELECT etl.start_run(%s::jsonb)", json.dumps(request)))
+
+    def finish_run(
+        self, run: int, result: Result, counts: dict[str, Any], listed: Any, error: str | None
+    ) -> None:
+        """Close the run's row. `loaded` moves *data until* to the run's start."""
+        self._one(
+            "SELECT etl.finish_run(%s, %s, %s::jsonb, %s::jsonb, %s)",
+            run,
+            result,
+            json.dumps(counts),
+            json.dumps(listed, default=str),
+            error,
+        )
+
+    def window_start(self, now: datetime) -> datetime | None:
+        """Return the oldest hour that is not proven complete."""
+        found: datetime | None = self._one("SELECT etl.window_start(%s)", now)
+        return found
+
+    def last_full_listing(self) -> datetime | None:
+        """Return when the last weeks were last listed whole."""
+        found: datetime | None = self._one("SELECT etl.last_full_listing()")
+        return found
+
+    def unknown(self, objects: Sequence[Found]) -> list[Found]:
+        """Return those of `objects` whose key and ETag the ledger does not hold."""
+        if not objects:
+            return []
+        keys = [found.key for found in objects]
+        etags = [found.etag for found in objects]
+        rows = self._all("SELECT etl.unknown_objects(%s::text[], %s::text[])", keys, etags)
+        return [objects[number - 1] for (number,) in sorted(rows)]
+
+    def record_listing(self, run: int, hours: Sequence[datetime], pending: Sequence[Found]) -> None:
+        """Book the hours that were listed whole, and the objects seen there but not yet loaded."""
+        self._one(
+            "SELECT etl.record_listing(%s, %s::timestamptz[], %s::text[], %s::text[],"
+            " %s::timestamptz[], %s::bigint[], %s::timestamptz[])",
+            run,
+            list(hours),
+            [found.key for found in pending],
+            [found.etag for found in pending],
+            [found.last_modified for found in pending],
+            [found.size for found in pending],
+            [found.hour for found in pending],
+        )
+
+    def begin_chunk(self) -> None:
+        """Open the chunk's transaction with empty staging tables."""
+        with _decided(), self._connection.cursor() as cursor:
+            cursor.execute("SELECT etl.begin_chunk()")
+
+    def copy(self, part: Part) -> None:
+        """Send a part of a chunk to the staging tables."""
+        with _decided(), self._connection.cursor() as cursor:
+            for table, columns, lines in (
+                ("staged_objects", OBJECT_COLUMNS, part.objects),
+                ("staged_events", EVENT_COLUMNS, part.events),
+                ("staged_rejects", REJECT_COLUMNS, part.rejects),
+            ):
+                if lines:
+                    command = sql.SQL("COPY {} ({}) FROM STDIN").format(
+                        sql.Identifier("etl", table),
+                        sql.SQL(", ").join(map(sql.Identifier, columns)),
+                    )
+                    cursor.copy_expert(command, io.BytesIO("".join(lines).encode()))
+
+    def apply_chunk(self, run: int, reload: bool) -> dict[str, int]:
+        """Move the staged chunk into the tables and commit; return what became of it."""
+        with _decided():
+            with self._connection.cursor() as cursor:
+                cursor.execute("SELECT etl.apply_chunk(%s, %s)", (run, reload))
+                row = cursor.fetchone()
+            self._connection.commit()
+        return {name: int(value) for name, value in (row[0] if row else {}).items()}
+
+    def rollback(self) -> None:
+        """Give up the open transaction."""
+        with _decided():
+            self._connection.rollback()
+
+    def _all(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run one statement in a transaction of its own."""
+        with _decided():
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement, values)
+                rows: list[tuple[Any, ...]] = cursor.fetchall()
+            self._connection.commit()
+        return rows
+
+    def _one(self, statement: str, *values: Any) -> Any:
+        rows = self._all(statement, *values)
+        return rows[0][0] if rows else None
