@@ -1,0 +1,1 @@
+"""The control plane: moto's services, wrapped from outside."""

@@ -1,0 +1,1 @@
+"""CloudFormation for the miniature: templates in, calls to AWS's public interfaces out."""

@@ -1,0 +1,117 @@
+"""Put right, from outside, what moto does otherwise than AWS.
+
+Each correction wraps one method of moto's; none of moto's files is changed.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+
+from local_aws.control import seed
+
+_applied: set[str] = set()
+
+
+def apply() -> None:
+    """Apply all corrections; a second call changes nothing."""
+    if _applied:
+        return
+    from moto.ec2.models.vpcs import VPCBackend
+    from moto.ssm.models import SimpleSystemManagerBackend
+
+    _wrap(SimpleSystemManagerBackend, "get_parameter", _public_parameter)
+    _wrap(SimpleSystemManagerBackend, "get_parameters", _public_parameters)
+    _wrap(VPCBackend, "create_vpc_endpoint", _create_endpoint)
+    _wrap(VPCBackend, "delete_vpc_endpoints", _delete_endpoints)
+
+
+def _wrap(owner: Any, name: str, replacement: Callable[..., Any]) -> None:
+    """Replace a method by one that gets the original as its first argument."""
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return replacement(functools.partial(original, self), self, *args, **kwargs)
+
+    setattr(owner, name, method)
+    _applied.add(f"{owner.__name__}.{name}")
+
+
+# -- ssm: AWS's public parameters for Debian's images
+
+
+def _debian(backend: Any, name: str) -> Any:
+    import datetime
+
+    from moto.ssm.models import Parameter
+
+    value = seed.public_parameter(name)
+    if value is None:
+        return None
+    at = datetime.datetime.now(datetime.UTC)
+    return Parameter(
+        backend.account_id, name, value, "String", None, None, None, at, 1, "aws:ec2:image"
+    )
+
+
+def _public_parameter(original: Callable[..., Any], self: Any, name: str) -> Any:
+    return _debian(self, name) or original(name)
+
+
+def _public_parameters(original: Callable[..., Any], self: Any, names: list[str]) -> Any:
+    found = {name: _debian(self, name) for name in names if _debian(self, name)}
+    return {**original([name for name in names if name not in found]), **found}
+
+
+# -- ec2: an interface endpoint's network interfaces have the subnet's top addresses and its groups
+
+
+def top_address(cidr: str, taken: set[str]) -> str:
+    """Return the highest free host address of a subnet; the last is AWS's own."""
+    network = ipaddress.ip_network(cidr)
+    for offset in range(2, network.num_addresses - 4):
+        address = str(network[-offset])
+        if address not in taken:
+            return address
+    raise ValueError(f"{cidr} has no free address")
+
+
+def _create_endpoint(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> Any:
+    import inspect
+
+    bound = inspect.signature(original).bind(*args, **kwargs).arguments
+    if str(bound.get("endpoint_type") or "").lower() != "interface":
+        return original(**bound)
+    subnets = bound.pop("subnet_ids", None) or []
+    endpoint = original(**bound, subnet_ids=[])
+    endpoint.subnet_ids = []
+    endpoint.network_interface_ids = []
+    for subnet_id in subnets:
+        _add_interface(self, endpoint, subnet_id)
+    return endpoint
+
+
+def _add_interface(self: Any, endpoint: Any, subnet_id: str) -> None:
+    subnet = self.get_subnet(subnet_id)
+    taken = {eni.private_ip_address for eni in self.enis.values() if eni.subnet.id == subnet_id}
+    eni = self.create_network_interface(
+        subnet,
+        top_address(subnet.cidr_block, taken),
+        group_ids=list(endpoint.security_group_ids),
+        description=f"VPC Endpoint Interface {endpoint.id}",
+    )
+    eni.interface_type = "vpc_endpoint"
+    eni.requester_managed = True
+    eni.status = "in-use"
+    endpoint.subnet_ids.append(subnet_id)
+    endpoint.network_interface_ids.append(eni.id)
+
+
+def _delete_endpoints(original: Callable[..., Any], self: Any, vpce_ids: Any = None) -> Any:
+    result = original(vpce_ids)
+    for endpoint_id in vpce_ids or []:
+        self.vpc_end_points.pop(endpoint_id, None)
+    return result
