@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from local_aws.control import patches, seed, unsupported
@@ -12,6 +13,9 @@ from local_aws.control.cfn.resources import all_types
 from local_aws.control.clients import Clients
 from local_aws.control.moto_app import MotoApp
 from local_aws.control.route import identify
+from local_aws.control.s3.access import Door, Gate
+from local_aws.control.s3.objects import Objects
+from local_aws.control.s3.store import Store
 from local_aws.control.server import Request, Response
 from local_aws.control.sessions import SESSION_ACTIONS, Sessions
 from local_aws.control.settings import Settings
@@ -29,23 +33,42 @@ class ControlPlane:
         self.sessions = Sessions(settings.sessions_url) if settings.sessions_url else None
         patches.apply()
         seed.seed(settings.region, settings.account)
+        store = Store(settings.account)
+        gate = Gate(store, settings.account, self._door)
+        self.objects = Objects(store, gate, settings.region, self.moto)
         self.stacks = CloudFormation(
             all_types(), self.clients, self._read_url, settings.region, settings.account
         )
 
-    def fast(self, request: Request) -> Response | None:  # noqa: ARG002
+    def fast(self, request: Request) -> Response | None:
         """Answer at once on the server's loop, or return None for `slow`."""
-        return None
+        if not self.objects.quick(request):
+            return None
+        if identify(request, self.settings.region).service != "s3":
+            return None
+        return self.objects.handle(request)
 
     def slow(self, request: Request) -> Response:
         """Answer in a thread."""
         call = identify(request, self.settings.region)
+        if call.service == "s3" and not request.raw_path.startswith("/moto-api"):
+            return self.objects.handle(request)
         if call.service == "cloudformation":
             return self.stacks.handle(request)
         if call.service == "ssm" and call.operation in SESSION_ACTIONS and self.sessions:
             return self.sessions(request)
         refusal = unsupported.refuse(call, request)
         return refusal or self.moto(request)
+
+    def _door(self) -> Door | None:
+        """Return the gateway endpoint of S3, if a stack has made one."""
+        from moto.ec2 import ec2_backends
+
+        ec2: Any = ec2_backends[self.settings.account][self.settings.region]
+        for endpoint in list(ec2.vpc_end_points.values()):
+            if endpoint.service_name.endswith(".s3") and endpoint.state == "available":
+                return Door(endpoint.id, endpoint.vpc_id, endpoint.policy_document)
+        return None
 
     def _read_url(self, url: str) -> str:
         """Return a template that is an S3 object, by path-style or virtual-hosted address."""
