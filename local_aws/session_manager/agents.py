@@ -9,7 +9,7 @@ import logging
 import socket
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from local_aws.agent.program import wire
 
@@ -50,6 +50,7 @@ class AgentStream:
         self._drained.set()
         self._ending = False
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.opened.add_done_callback(lambda future: future.cancelled() or future.exception())
 
     async def read(self) -> Event:
         """Wait for the next event; give credit for its data with `passed_on`."""
@@ -123,6 +124,13 @@ class AgentStream:
         self._events.put_nowait(Event(over=True, code=code))
 
 
+class Losable(Protocol):
+    """What depends on an agent and must end with it."""
+
+    def lose(self) -> None:
+        """End it because the agent is gone."""
+
+
 @dataclass
 class AgentLink:
     """The connection of one instance's agent."""
@@ -130,6 +138,7 @@ class AgentLink:
     about: dict[str, Any]
     address: str
     writer: asyncio.StreamWriter
+    sessions: set[Losable] = field(default_factory=set)
     heard_at: float = field(default_factory=time.time)
     _streams: dict[int, AgentStream] = field(default_factory=dict)
     _last_number: int = 0
@@ -167,6 +176,8 @@ class AgentLink:
         """End every stream: the agent is gone."""
         for stream in list(self._streams.values()):
             stream.fail(NotConnectedError(self.instance_id))
+        for session in list(self.sessions):
+            session.lose()
         self.writer.transport.abort()
 
 

@@ -8,7 +8,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-_PORT_PATTERN = r"^([1-9]|[1-9][0-9]{1,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$"
+_PORT_PATTERN = (
+    "^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$"
+)
 _LOCAL_PORT_PATTERN = _PORT_PATTERN.replace("^(", "^(0|")
 _REMOTE_HOST = (
     "AWS-StartPortForwardingSessionToRemoteHost",
@@ -137,7 +139,7 @@ def _read(name: str) -> dict[str, Any]:
     """Read a custom document from the control plane."""
     if not os.environ.get("AWS_ENDPOINT_URL"):
         raise DocumentError("InvalidDocument", f"Document with name {name} does not exist.")
-    import boto3  # noqa: PLC0415 - half a second that most services never pay
+    import boto3  # half a second that most services never pay
     import yaml
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -136,6 +136,11 @@ def acknowledged_sequence(frame: Frame) -> int:
         raise FrameError(f"acknowledgement without a number: {error}") from error
 
 
+def is_termination(frame: Frame) -> bool:
+    """Say whether this is the client's wish to end the session."""
+    return frame.payload_type == FLAG and flag_value(frame.payload) == TERMINATE_SESSION
+
+
 def channel_closed(session_id: str, output: str) -> bytes:
     """Make the frame that ends a session; `output` is shown to the user."""
     message_id = new_id()

@@ -86,7 +86,7 @@ class Sender:
         for pending in self._pending.values():
             if pending.due <= now:
                 pending.resends += 1
-                pending.due = now + min(_RTO_MAX, self._rto() * 2**pending.resends)
+                pending.due = now + min(_RTO_MAX, self._rto() * 2 ** min(pending.resends, 6))
                 frames.append(pending.data)
                 if len(frames) == limit:
                     break
