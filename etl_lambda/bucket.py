@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from etl_lambda.errors import PermanentError
+import obstore
+
+from etl_lambda.errors import PermanentError, from_s3
 from etl_lambda.fetching import Reader, open_store
 from etl_lambda.s3_list import Credentials, ListClient, environment_credentials
 from etl_lambda.settings import Settings
@@ -44,5 +46,8 @@ class RawBucket:
 
     def reader(self) -> Reader:
         """Return what reads its objects."""
-        store = open_store(self._settings, find_credentials)
+        try:
+            store = open_store(self._settings, find_credentials)
+        except (obstore.exceptions.BaseError, OSError, ValueError) as error:
+            raise from_s3(error, self._settings.bucket) from error
         return Reader(store, self._settings.bucket, self._settings.limits)

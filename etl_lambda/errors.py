@@ -87,7 +87,12 @@ _S3_RULES: tuple[tuple[tuple[str, ...], type[LoaderError], str, str], ...] = (
         "the bucket is in another region",
     ),
     (
-        ("UnknownIssuer", "invalid peer certificate", "CERTIFICATE_VERIFY_FAILED", "certificate"),
+        (
+            "UnknownIssuer",
+            "invalid peer certificate",
+            "CERTIFICATE_VERIFY_FAILED",
+            "No CA certificates",
+        ),
         PermanentError,
         "s3_certificate",
         "the certificate of S3's endpoint does not verify",

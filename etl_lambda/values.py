@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
@@ -87,7 +88,7 @@ def number(value: Any) -> str | Missing:
         if not 0 <= value < NUMBER_BELOW:  # NaN fails as well
             return BAD
         text = repr(abs(value))
-        return format(value, ".340f").rstrip("0") if "e" in text else text
+        return format(Decimal(text), "f") if "e" in text else text
     if not isinstance(value, str):
         return BAD
     text = value.strip()
