@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
-from local_aws import hosts
-from local_aws.namespace import Namespace, require_root
+from local_aws import hosts, lifecycle
+from local_aws.namespace import require_root
 from local_aws.paths import LocalAwsError, State
 from local_aws.podman import Podman
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
-    top = argparse.ArgumentParser(prog="python -m local_aws", description=__doc__)
+    top = argparse.ArgumentParser(
+        prog="python -m local_aws", description="AWS in miniature on this machine."
+    )
     commands = top.add_subparsers(dest="command", required=True)
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
@@ -22,66 +27,97 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--state", required=True, metavar="DIR", help="the miniature's directory")
         return made
 
-    command("host", "boot a Debian 13 host without AWS and without internet")
-    commands.choices["host"].add_argument("name")
-    commands.choices["host"].add_argument(
+    up = command("up", "start the miniature and return when all of it answers")
+    up.add_argument(
+        "--clock-period",
+        type=float,
+        metavar="SECONDS",
+        help="fire enabled rules this often instead of by their schedules",
+    )
+    up.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    command("down", "end everything that up and host started; the logs stay")
+    command("status", "tell what runs; exit status 3 when it is not all of it")
+    run = command("exec", "run a program with the environment that points it at the miniature")
+    run.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- CMD ...")
+    host = command("host", "boot a Debian 13 host without AWS and without internet")
+    host.add_argument("name")
+    host.add_argument(
         "--mount",
         action="append",
         default=[],
         metavar="SRC:DST[:ro]",
         help="bind mount; repeatable",
     )
-    command("host-rm", "remove such a host").add_argument("name")
-    command("down", "end everything that up and host started")
+    command("host-rm", "remove such a host, and what only hosts needed").add_argument("name")
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status, 1 with one line on stderr for an error."""
     options = parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        state = State.at(options.state)
-        return _run(state, options)
+        return _run(State.at(options.state), options)
     except LocalAwsError as error:
         print(f"local_aws: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("local_aws: interrupted; `down` takes away what was started", file=sys.stderr)
+        print("local_aws: interrupted", file=sys.stderr)
         return 130
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
 def _run(state: State, options: argparse.Namespace) -> int:
-    if options.command == "host":
-        return _host(state, options.name, options.mount)
-    if options.command == "host-rm":
-        return _host_rm(state, options.name)
-    if options.command == "down":
-        with state.lock():
-            Namespace(state).destroy()
-            state.erase()
-        return 0
-    return 2
+    match options.command:
+        case "up":
+            print(lifecycle.up(state, options.clock_period, options.log_level))
+        case "down":
+            lifecycle.down(state)
+        case "status":
+            text, complete = lifecycle.status(state)
+            print(text)
+            return 0 if complete else 3
+        case "exec":
+            return _exec(state, options.argv)
+        case "host":
+            _host(state, options.name, options.mount)
+        case "host-rm":
+            _host_rm(state, options.name)
+    return 0
 
 
-def _host(state: State, name: str, mounts: Sequence[str]) -> int:
+def _exec(state: State, argv: Sequence[str]) -> int:
+    command = list(argv[1:] if argv[:1] == ["--"] else argv)
+    if not command:
+        raise LocalAwsError("exec needs a program", "python -m local_aws exec --state DIR -- CMD")
+    environment = {**os.environ, **state.environment()}
+    try:
+        os.execvpe(command[0], command, environment)  # noqa: S606 - the user's own program
+    except OSError as error:
+        print(f"local_aws: {command[0]}: {error.strerror}", file=sys.stderr)
+        return 127
+
+
+def _host(state: State, name: str, mounts: Sequence[str]) -> None:
     require_root()
     with state.lock():
         podman = Podman(state)
         podman.configure()
         podman.namespace.ensure()
         hosts.create(podman, name, mounts)
-    return 0
 
 
-def _host_rm(state: State, name: str) -> int:
+def _host_rm(state: State, name: str) -> None:
     require_root()
     if not state.directory.is_dir():
-        return 0
+        return
     with state.lock():
         podman = Podman(state)
         hosts.remove(podman, name)
         alone = not podman.namespace.alive() or not podman.containers(hosts.LABEL)
-        if alone and not state.env_file.exists():
-            podman.namespace.destroy()
-            state.erase()
-    return 0
+        if alone and not lifecycle.supervised(state):
+            lifecycle.clear(state)

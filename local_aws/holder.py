@@ -42,9 +42,9 @@ umount /sys/fs/cgroup
 mount -t cgroup2 none /sys/fs/cgroup
 ip link set lo up
 echo 1 >/proc/sys/net/ipv4/ip_forward
-if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then
-  echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables
-fi
+for call in /proc/sys/net/bridge/bridge-nf-call-ip*tables; do
+  if [ -e "$call" ]; then echo 1 >"$call"; fi
+done
 """
 
 

@@ -15,8 +15,8 @@ LABEL = "local-aws.host"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _BOOT_SECONDS = 60.0
 _NETWORK = "hosts"
-_SUBNET = "172.31.0.0/20"  # where AWS puts a subnet that nobody planned
-_GATEWAY = "172.31.0.1"
+_SUBNET = "192.168.64.0/20"
+_GATEWAY = "192.168.64.1"
 
 
 def parse_mount(text: str) -> str:

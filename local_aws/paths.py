@@ -121,13 +121,17 @@ class State:
             ) from error
 
     @contextmanager
-    def lock(self, name: str = "command") -> Iterator[None]:
-        """Hold the state's lock of that name, waiting for another command to finish."""
-        self.run.mkdir(parents=True, exist_ok=True)
-        # Beside `run`, because `down` removes that directory while it holds the lock.
-        with (self.directory / f".{name}.lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+    def lock(self, name: str = "") -> Iterator[None]:
+        """Hold the state's lock (or one of a name of its own), waiting for whoever has it."""
+        self.prepare()
+        target = self.run / f"{name}.lock" if name else self.directory
+        flags = os.O_RDWR | os.O_CREAT if name else os.O_RDONLY
+        descriptor = os.open(target, flags | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(descriptor)
 
     def environment(self) -> dict[str, str]:
         """Read the env file; raise LocalAwsError when the miniature is not up."""
@@ -145,8 +149,6 @@ class State:
             shutil.rmtree(self.directory / name, ignore_errors=True)
         for name in _OWN_FILES:
             (self.directory / name).unlink(missing_ok=True)
-        for lock in self.directory.glob(".*.lock"):
-            lock.unlink(missing_ok=True)
         for directory in (self.logs, self.directory):
             if directory.is_dir() and not any(directory.iterdir()):
                 directory.rmdir()
