@@ -49,6 +49,9 @@ _CUSTOMIZE = (
     'printf "admin ALL=(ALL) NOPASSWD:ALL\\n" >"$1/etc/sudoers.d/90-cloud-init-users"',
     'rm -f "$1/etc/machine-id" && printf "uninitialized\\n" >"$1/etc/machine-id"',
     'rm -f "$1/etc/hostname" "$1/etc/resolv.conf"',
+    # The kernel is the machine's own: what it says is not this instance's.
+    'mkdir -p "$1/etc/systemd/journald.conf.d" && '
+    'printf "[Journal]\\nReadKMsg=no\\n" >"$1/etc/systemd/journald.conf.d/container.conf"',
     'chroot "$1" systemctl enable --quiet local-aws-user-data.service',
 )
 

@@ -151,7 +151,8 @@ def derive(
                 table is not None and table["RouteTableId"] in s3_tables,
             )
         )
-    return Plan(tuple(planned), tuple(_endpoints(planned, endpoints)), _groups(planned, interfaces))
+    doors = tuple(_endpoints(planned, endpoints, interfaces))
+    return Plan(tuple(planned), doors, _groups(planned, interfaces))
 
 
 def _blocks(vpc: Answer) -> tuple[str, ...]:
@@ -159,8 +160,15 @@ def _blocks(vpc: Answer) -> tuple[str, ...]:
     return tuple(dict.fromkeys([vpc["CidrBlock"], *associated]))
 
 
-def _endpoints(subnets: Sequence[Subnet], answers: Sequence[Answer]) -> list[Endpoint]:
+def _endpoints(
+    subnets: Sequence[Subnet], answers: Sequence[Answer], interfaces: Sequence[Answer]
+) -> list[Endpoint]:
+    """Return the interface endpoints, at their interfaces' addresses where those make sense.
+
+    moto gives them addresses from anywhere; such an endpoint gets one from its subnet's top.
+    """
     by_id = {subnet.id: subnet for subnet in subnets}
+    cards = {(row["NetworkInterfaceId"], row["SubnetId"]): row for row in interfaces}
     taken: dict[str, int] = {}
     found = []
     wanted = [e for e in answers if e.get("VpcEndpointType") == "Interface"]
@@ -170,13 +178,17 @@ def _endpoints(subnets: Sequence[Subnet], answers: Sequence[Answer]) -> list[End
         for subnet_id in answer.get("SubnetIds", []):
             if subnet_id not in by_id:
                 continue
-            number = taken.get(subnet_id, 0)
-            taken[subnet_id] = number + 1
+            mine = (cards.get((i, subnet_id)) for i in answer.get("NetworkInterfaceIds", []))
+            address = next((str(card["PrivateIpAddress"]) for card in mine if card), "")
+            if not address or not by_id[subnet_id].holds(address):
+                number = taken.get(subnet_id, 0)
+                taken[subnet_id] = number + 1
+                address = endpoint_address(by_id[subnet_id].cidr, number)
             found.append(
                 Endpoint(
                     answer["VpcEndpointId"],
                     answer["ServiceName"].rpartition(".")[2],
-                    endpoint_address(by_id[subnet_id].cidr, number),
+                    address,
                     answer["VpcId"],
                     subnet_id,
                     bool(answer.get("PrivateDnsEnabled", True)),
@@ -189,8 +201,7 @@ def _endpoints(subnets: Sequence[Subnet], answers: Sequence[Answer]) -> list[End
 def _groups(subnets: Sequence[Subnet], interfaces: Sequence[Answer]) -> dict[str, tuple[str, ...]]:
     """Return address -> security groups of the interfaces that are in their subnet's block.
 
-    moto gives the interfaces of interface endpoints addresses from anywhere: those are no part
-    of the plan, the endpoints' own addresses are.
+    Those from elsewhere (moto's for interface endpoints) are no part of the plan.
     """
     by_id = {subnet.id: subnet for subnet in subnets}
     found = {}
@@ -229,8 +240,9 @@ def ensure_subnet_network(state: State, subnet_id: str, cidr: str) -> str:
 def ensure_addresses(namespace: Namespace, addresses: Sequence[str]) -> None:
     """Give the namespace addresses that it then answers for on every bridge in it.
 
-    They sit on the loopback interface, because a bridge comes and goes with its containers.
+    They are local routes and no interface's, because a bridge comes and goes with its containers
+    and because podman refuses a subnet that an interface's address is in.
     """
     if addresses:
-        lines = "".join(f"address replace {address}/32 dev lo\n" for address in addresses)
+        lines = "".join(f"route replace local {a}/32 dev lo table local\n" for a in addresses)
         namespace.run(["ip", "-batch", "-"], input=lines)

@@ -78,7 +78,7 @@ class Podman:
         self._storage(self.state.podman / "build-storage.conf", self.image_store, [])
         containers = (
             f"[containers]\ndefault_ulimits = {quoted(_limits())}\npids_limit = 0\n"
-            'log_driver = "k8s-file"\ntz = ""\nseccomp_profile = "unconfined"\n'
+            'http_proxy = false\nlog_driver = "k8s-file"\ntz = ""\nseccomp_profile = "unconfined"\n'
             '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\nruntime = "crun"\n'
             '[network]\nnetwork_backend = "netavark"\n'
             f"network_config_dir = {quoted(str(self.state.podman / 'networks'))}\n"

@@ -84,8 +84,13 @@ class Reconciler:
             self.containers.present() if any(one.kept for one in wanted) or self._shown else {}
         )
         steps = difference(wanted, present, plan)
+        failed = set()
         for step, instance in steps:
-            self.attempt(f"{step} {instance.id}", lambda s=step, i=instance: self.step(s, i, plan))
+            if instance.id in failed:
+                continue
+            name = f"{step} {instance.id}"
+            if not self.attempt(name, lambda s=step, i=instance: self.step(s, i, plan)):
+                failed.add(instance.id)
         if steps:
             present = self.containers.present()
         self.disks(attached, present)
@@ -188,12 +193,14 @@ def main() -> int:
         config=Config(retries={"total_max_attempts": 3}, connect_timeout=5, read_timeout=30),
     )
     reconciler = Reconciler(state, client, options.image)
+    level = logging.DEBUG  # the control plane may still be starting
     while reconciler.namespace.alive():
         try:
             reconciler.once()
+            level = logging.ERROR
         except (LocalAwsError, OSError, ClientError, BotoCoreError) as error:
-            LOG.error("event=failed error=%s", error)
-        time.sleep(_PERIOD)
+            LOG.log(level, "event=failed error=%s", error)
+        time.sleep(_PERIOD if level == logging.ERROR else 0.2)
     return 1
 
 
