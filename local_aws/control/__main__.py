@@ -42,7 +42,11 @@ def main() -> None:
         server.bind("127.0.0.1", settings.inside_port, inside=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.stop).start())
-    server.run()
+    plane.start()
+    try:
+        server.run()
+    finally:
+        plane.close()
 
 
 if __name__ == "__main__":

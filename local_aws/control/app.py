@@ -11,6 +11,7 @@ from local_aws.control.cfn.api import CloudFormation
 from local_aws.control.cfn.errors import StackError
 from local_aws.control.cfn.resources import all_types
 from local_aws.control.clients import Clients
+from local_aws.control.functions import Functions
 from local_aws.control.moto_app import MotoApp
 from local_aws.control.route import identify
 from local_aws.control.s3.access import Door, Gate
@@ -36,6 +37,7 @@ class ControlPlane:
         store = Store(settings.account)
         gate = Gate(store, settings.account, self._door)
         self.objects = Objects(store, gate, settings.region, self.moto)
+        self.functions = Functions(settings, self.clients, self.moto)
         self.stacks = CloudFormation(
             all_types(), self.clients, self._read_url, settings.region, settings.account
         )
@@ -55,14 +57,24 @@ class ControlPlane:
             return self.objects.handle(request)
         if call.service == "cloudformation":
             return self.stacks.handle(request)
+        if call.service == "lambda":
+            return self.functions.service(request)
         if call.service == "ssm" and call.operation in SESSION_ACTIONS and self.sessions:
             return self.sessions(request)
         refusal = unsupported.refuse(call, request)
         return refusal or self.moto(request)
 
+    def start(self) -> None:
+        """Start what works without being called: the clock, and the end of idle environments."""
+        self.functions.start()
+
+    def close(self) -> None:
+        """End every function's environments."""
+        self.functions.close()
+
     def _door(self) -> Door | None:
         """Return the gateway endpoint of S3, if a stack has made one."""
-        from moto.ec2 import ec2_backends
+        from moto.ec2.models import ec2_backends
 
         ec2: Any = ec2_backends[self.settings.account][self.settings.region]
         for endpoint in list(ec2.vpc_end_points.values()):

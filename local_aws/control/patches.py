@@ -46,13 +46,14 @@ def _wrap(owner: Any, name: str, replacement: Callable[..., Any]) -> None:
 def _debian(backend: Any, name: str) -> Any:
     import datetime
 
-    from moto.ssm.models import Parameter
+    import moto.ssm.models as models
 
+    parameter: Any = models.Parameter  # abstract for mypy alone
     value = seed.public_parameter(name)
     if value is None:
         return None
     at = datetime.datetime.now(datetime.UTC)
-    return Parameter(
+    return parameter(
         backend.account_id, name, value, "String", None, None, None, at, 1, "aws:ec2:image"
     )
 

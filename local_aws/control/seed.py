@@ -11,7 +11,7 @@ DEBIAN_PARAMETER = "/aws/service/debian/release/13/"
 
 def seed(region: str, account: str) -> None:
     """Add Debian 13's image and the public parameters that name it."""
-    from moto.ec2 import ec2_backends
+    from moto.ec2.models import ec2_backends
     from moto.ec2.models.amis import Ami
 
     ec2: Any = ec2_backends[account][region]

@@ -208,6 +208,9 @@ class CloudFormation:
 
     def _new_stack(self, fields: dict[str, str]) -> Stack:
         name = fields["StackName"]
+        if fields.get("StackPolicyBody") or fields.get("StackPolicyURL"):
+            # A policy that is kept but not obeyed would be a lie.
+            raise StackError("Stack policies are not supported by the miniature")
         return Stack(
             name,
             self.engine.new_id("stack", name),
@@ -215,7 +218,6 @@ class CloudFormation:
             capabilities=members(fields, "Capabilities"),
             notification_arns=members(fields, "NotificationARNs"),
             role_arn=fields.get("RoleARN", ""),
-            policy=fields.get("StackPolicyBody", ""),
             protected=fields.get("EnableTerminationProtection") == "true",
             disable_rollback=fields.get("DisableRollback") == "true",
             token=fields.get("ClientRequestToken", ""),
@@ -545,12 +547,9 @@ class CloudFormation:
         return {"StackId": stack.id}
 
     def get_policy(self, fields: dict[str, str]) -> dict[str, Any]:
-        """Return a stack's policy."""
-        return {"StackPolicyBody": self.find(fields["StackName"]).policy or None}
-
-    def set_policy(self, fields: dict[str, str]) -> dict[str, Any]:
-        """Refuse: a policy that is kept but not obeyed would be a lie."""
-        raise StackError("SetStackPolicy is not supported by the miniature", "NotImplemented", 501)
+        """Return a stack's policy, of which there is none here."""
+        self.find(fields["StackName"])
+        return {}
 
 
 def _parameters(supplied: dict[str, str]) -> list[dict[str, str]]:
@@ -649,7 +648,6 @@ _ACTIONS: dict[str, Callable[[CloudFormation, dict[str, str]], Any]] = {
     "ExecuteChangeSet": CloudFormation.execute_change_set,
     "UpdateTerminationProtection": CloudFormation.protect,
     "GetStackPolicy": CloudFormation.get_policy,
-    "SetStackPolicy": CloudFormation.set_policy,
 }
 
 __all__ = ["CloudFormation", "ResourceError"]

@@ -1,5 +1,6 @@
 """What a resource type is, and what its methods get."""
 
+# ruff: noqa: ARG002 - the base class names the arguments that its subclasses use
 from __future__ import annotations
 
 import json

@@ -75,7 +75,6 @@ class Stack:
     capabilities: list[str] = field(default_factory=list)
     notification_arns: list[str] = field(default_factory=list)
     role_arn: str = ""
-    policy: str = ""
     protected: bool = False
     disable_rollback: bool = False
     status: str = "REVIEW_IN_PROGRESS"

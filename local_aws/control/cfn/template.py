@@ -38,7 +38,7 @@ def _construct_tag(loader: Any, suffix: str, node: yaml.Node) -> Any:
     return {f"Fn::{suffix}": value}
 
 
-_Loader.add_multi_constructor("!", _construct_tag)  # type: ignore[no-untyped-call]
+_Loader.add_multi_constructor("!", _construct_tag)
 
 SECTIONS = {
     "AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Mappings",

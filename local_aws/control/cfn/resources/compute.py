@@ -1,5 +1,6 @@
 """Instances, their volumes and network interfaces."""
 
+# ruff: noqa: ARG002, D102 - every method is one of ResourceType and documented there
 from __future__ import annotations
 
 import time

@@ -1,5 +1,6 @@
 """Security groups and their rules."""
 
+# ruff: noqa: ARG002, D102 - every method is one of ResourceType and documented there
 from __future__ import annotations
 
 from typing import Any

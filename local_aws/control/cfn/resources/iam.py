@@ -1,5 +1,6 @@
 """Roles, policies and instance profiles."""
 
+# ruff: noqa: ARG002, D102 - every method is one of ResourceType and documented there
 from __future__ import annotations
 
 from local_aws.control.cfn.provider import Context, Made, Properties, ResourceType, document

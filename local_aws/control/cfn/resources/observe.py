@@ -1,5 +1,6 @@
 """Alarms, logs, queues and topics."""
 
+# ruff: noqa: ARG002, D102 - every method is one of ResourceType and documented there
 from __future__ import annotations
 
 from typing import Any

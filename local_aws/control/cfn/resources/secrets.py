@@ -1,5 +1,6 @@
 """Secrets Manager."""
 
+# ruff: noqa: ARG002, D102 - every method is one of ResourceType and documented there
 from __future__ import annotations
 
 import json

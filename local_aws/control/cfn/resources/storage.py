@@ -1,5 +1,6 @@
 """S3 buckets and their policies."""
 
+# ruff: noqa: ARG002, D102 - every method is one of ResourceType and documented there
 from __future__ import annotations
 
 from typing import Any

@@ -1,0 +1,1 @@
+"""Lambda's runtime: the function's real zip under AWS's own runtime client."""
