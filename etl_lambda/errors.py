@@ -154,7 +154,7 @@ _CONNECT_RULES: tuple[tuple[tuple[str, ...], type[LoaderError], str, str], ...] 
         "the warehouse does not accept the password of DWH_USER",
     ),
     (
-        ("certificate verify failed", "does not match host name", "unable to get local issuer"),
+        ("certificate verify failed", "does not match host name", "signature failure"),
         PermanentError,
         "db_certificate",
         "the warehouse's certificate does not verify against the CA of the package",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import time
@@ -73,7 +74,16 @@ class Warehouse:
         self._connection = connect(settings)
 
     def close(self) -> None:
-        """End the session, and with it the lock."""
+        """Give the lock back and end the session.
+
+        The server would free the lock at the session's end, but a moment after this returns: a run
+        that follows at once would be told that it is busy.
+        """
+        with contextlib.suppress(psycopg2.Error):
+            self._connection.rollback()
+            with self._connection.cursor() as cursor:
+                cursor.execute("SELECT pg_catalog.pg_advisory_unlock_all()")
+            self._connection.commit()
         self._connection.close()
 
     def lock(self, patience: float = 0, sleep: Callable[[float], object] = time.sleep) -> None:

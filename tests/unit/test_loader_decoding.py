@@ -216,8 +216,11 @@ JSON = (
     | st.dictionaries(st.text(max_size=4), SCALARS, max_size=2)
 )
 NAMES = st.sampled_from(
-    ["eventId", "eventName", "clientId", "sessionId", "userId", "product", "timestamp", "_ingest"]
-    + ["isFirstVisit", "context_product_price", "context_product_name", "event_timestamp", "0", "1"]
+    [
+        *("eventId", "eventName", "clientId", "sessionId", "userId", "isFirstVisit", "product"),
+        *("timestamp", "event_timestamp", "_ingest", "0", "1"),
+        *("context_product_price", "context_product_name"),
+    ]
 )
 PRODUCTS = st.dictionaries(
     st.sampled_from(["id", "price", "discountPrice", "name", "brand"]), JSON, max_size=4
