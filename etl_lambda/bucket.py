@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import obstore
 
 from etl_lambda.errors import PermanentError, from_s3
@@ -42,12 +44,22 @@ class RawBucket:
 
     def lister(self) -> ListClient:
         """Return what lists it."""
-        return ListClient(self._settings, find_credentials)
+        self._check_ca()
+        try:
+            return ListClient(self._settings, find_credentials)
+        except OSError as error:  # a bundle that is no PEM
+            raise PermanentError("ca_bundle", f"no CA in {self._settings.ca_bundle}") from error
 
     def reader(self) -> Reader:
         """Return what reads its objects."""
+        self._check_ca()
         try:
             store = open_store(self._settings, find_credentials)
         except (obstore.exceptions.BaseError, OSError, ValueError) as error:
             raise from_s3(error, self._settings.bucket) from error
         return Reader(store, self._settings.bucket, self._settings.limits)
+
+    def _check_ca(self) -> None:
+        bundle = self._settings.ca_bundle
+        if bundle is not None and not Path(bundle).is_file():
+            raise PermanentError("ca_bundle", f"AWS_CA_BUNDLE or SSL_CERT_FILE: no file {bundle}")
