@@ -83,6 +83,8 @@ def _where(state: State) -> str:
 
 def _start(state: State, clock_period: float | None, log_level: str) -> None:
     state.prepare()
+    for old in state.logs.glob("*.log"):
+        old.unlink()  # an earlier run's
     podman = Podman(state)
     podman.configure()
     podman.namespace.ensure()

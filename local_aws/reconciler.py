@@ -67,13 +67,16 @@ class Reconciler:
         )
         groups = rows(self.client, "describe_security_groups", "SecurityGroups")
         wanted = instances(rows(self.client, "describe_instances", "Reservations"))
-        attached = volumes.attachments(rows(self.client, "describe_volumes", "Volumes"))
+        disks = rows(self.client, "describe_volumes", "Volumes")
+        attached = volumes.attachments(disks)
         self.network(plan, groups)
-        said = (wanted, attached)
+        existing = sorted(row["VolumeId"] for row in disks)
+        said = (wanted, attached, existing)
         if said == self._said and self.clock() < self._look_again:
             return
         self._said, self._look_again = said, self.clock() + _LOOK_PERIOD
         self.converge(plan, wanted, attached)
+        volumes.forget(self.state, existing, attached)
 
     def converge(
         self, plan: Plan, wanted: list[Instance], attached: list[volumes.Attachment]

@@ -139,8 +139,6 @@ class Supervisor:
     def start(self) -> None:
         """Start all parts; raise LocalAwsError with the one that does not answer."""
         for part in self.parts:
-            # What answers later must not be an earlier run's leaving.
-            (self.state.logs / f"{part.name}.log").unlink(missing_ok=True)
             part.start(self.state, self.env)
         for part in self.parts:
             deadline = time.monotonic() + READY_SECONDS

@@ -129,6 +129,20 @@ def hide(podman: Podman, state: State, attachment: Attachment, pid: int) -> None
     LOG.info("event=detached volume=%s instance=%s", attachment.volume, attachment.instance)
 
 
+def forget(state: State, existing: Sequence[str], attached: Sequence[Attachment]) -> None:
+    """Detach what no instance has any more, and remove the files of volumes that are deleted."""
+    if not state.volumes.is_dir():
+        return
+    used = {image_file(state, one.volume) for one in attached}
+    for backing, loop in loops_below(state.volumes).items():
+        if backing not in used:
+            subprocess.run(["losetup", "--detach", str(loop)], capture_output=True, check=False)
+    kept = {image_file(state, volume) for volume in existing}
+    for backing in state.volumes.glob("*.img"):
+        if backing not in kept:
+            backing.unlink()
+
+
 def release_all(state: State, seconds: float = 5.0) -> None:
     """Detach every loop device of a miniature; raise LocalAwsError when one stays busy."""
     deadline = time.monotonic() + seconds
