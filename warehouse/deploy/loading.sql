@@ -1,0 +1,299 @@
+-- Deploy clickstream_dw:loading to pg
+BEGIN;
+
+SET LOCAL client_min_messages = warning;
+SET LOCAL ROLE dwh_owner;
+
+CREATE FUNCTION etl.start_run(request jsonb) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO etl.runs (request) VALUES (start_run.request) RETURNING run_id;
+END;
+COMMENT ON FUNCTION etl.start_run(jsonb) IS 'Books a new run and returns its number.';
+
+CREATE FUNCTION etl.finish_run(
+    run_id bigint, result text, counts jsonb, listed jsonb, error text DEFAULT NULL
+) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    UPDATE etl.runs AS r
+    SET
+        ended_at = clock_timestamp(), result = finish_run.result, error = left(finish_run.error, 2000),
+        counts = coalesce(finish_run.counts, '{}') || jsonb_build_object('listed', finish_run.listed)
+    WHERE r.run_id = finish_run.run_id;
+END;
+COMMENT ON FUNCTION etl.finish_run(bigint, text, jsonb, jsonb, text)
+IS 'Closes a run; "loaded" moves *data until* to its start.';
+
+CREATE FUNCTION etl.unknown_objects(keys text[], etags text[]) RETURNS SETOF integer
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT k.number::integer
+    FROM unnest(unknown_objects.keys, unknown_objects.etags) WITH ORDINALITY AS k (key, etag, number)
+    WHERE NOT EXISTS (
+        SELECT FROM etl.objects AS o
+        WHERE
+            o.object_key = k.key AND o.etag = k.etag AND o.status IN ('loaded', 'quarantined')
+    );
+END;
+COMMENT ON FUNCTION etl.unknown_objects(text[], text[])
+IS 'Ordinals (from 1) of the versions that the ledger does not hold as loaded or quarantined.';
+
+CREATE FUNCTION etl.begin_chunk() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    TRUNCATE etl.staged_objects, etl.staged_events, etl.staged_rejects, etl.staged_stored;
+END
+$$;
+COMMENT ON FUNCTION etl.begin_chunk() IS 'Empties staging inside the caller''s transaction.';
+
+CREATE FUNCTION etl.apply_chunk(run_id bigint, reload boolean DEFAULT false) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $$
+#variable_conflict use_column
+DECLARE
+    run bigint := apply_chunk.run_id;
+    counted jsonb;
+    stored bigint;
+    duplicate bigint;
+    conflict bigint;
+    rejected bigint;
+    span record;
+BEGIN
+    ANALYZE etl.staged_objects, etl.staged_events;
+
+    -- The ledger first: everything below refers to its numbers.
+    INSERT INTO etl.objects AS o (
+        object_key, etag, last_modified, size_bytes, key_hour, status, records_read, run_id
+    )
+    SELECT DISTINCT ON (s.object_key, s.etag)
+        s.object_key, s.etag, s.last_modified, s.size_bytes, s.key_hour, s.status, s.records_read, run
+    FROM etl.staged_objects AS s
+    ORDER BY s.object_key, s.etag
+    ON CONFLICT (object_key, etag) DO UPDATE
+    SET status = excluded.status, records_read = excluded.records_read, run_id = excluded.run_id;
+    UPDATE etl.staged_objects AS s SET object_id = o.object_id
+    FROM etl.objects AS o WHERE o.object_key = s.object_key AND o.etag = s.etag;
+    -- An older version of the key that was never loaded has been replaced by this one.
+    DELETE FROM etl.objects AS o USING etl.staged_objects AS s
+    WHERE o.object_key = s.object_key AND o.etag <> s.etag AND o.status = 'pending';
+
+    -- Ids in their own order: random inserts into the primary key cost several times as much.
+    WITH first AS (
+        SELECT DISTINCT ON (e.event_id)
+            e.event_id, e.event_timestamp, o.object_id, e.object_no, e.position
+        FROM etl.staged_events AS e
+        INNER JOIN etl.staged_objects AS o ON o.object_no = e.object_no
+        ORDER BY e.event_id, o.last_modified, o.object_key, e.position
+    ),
+
+    added AS (
+        INSERT INTO etl.event_ids (event_id, event_timestamp, object_id, position)
+        SELECT f.event_id, f.event_timestamp, f.object_id, f.position FROM first AS f ORDER BY f.event_id
+        ON CONFLICT (event_id) DO NOTHING
+        RETURNING event_id
+    )
+
+    INSERT INTO etl.staged_stored (event_id, object_no, position)
+    SELECT f.event_id, f.object_no, f.position
+    FROM first AS f INNER JOIN added AS a ON a.event_id = f.event_id;
+    GET DIAGNOSTICS stored = ROW_COUNT;
+    ANALYZE etl.staged_stored;
+
+    FOR span IN
+        SELECT DISTINCT date_trunc('month', e.event_timestamp) AS month_at
+        FROM etl.staged_stored AS s
+        INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
+    LOOP
+        PERFORM etl.ensure_partitions(span.month_at, span.month_at);
+    END LOOP;
+
+    INSERT INTO public.clickstream_events (
+        event_id, event_timestamp, event_name, user_id, user_login_state, identity_source, client_id,
+        session_id, is_first_visit, context_product_id, context_product_name, context_product_category,
+        context_product_brand, context_product_price, context_product_discount_price,
+        context_product_url_path
+    )
+    SELECT
+        e.event_id, e.event_timestamp, e.event_name, e.user_id, e.user_login_state, e.identity_source,
+        e.client_id, e.session_id, e.is_first_visit, e.context_product_id, e.context_product_name,
+        e.context_product_category, e.context_product_brand, e.context_product_price,
+        e.context_product_discount_price, e.context_product_url_path
+    FROM etl.staged_stored AS s
+    INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
+    ORDER BY e.event_timestamp;
+
+    -- A copy is anything staged that is neither stored now nor the very record that was stored before.
+    WITH copy AS (
+        SELECT
+            e.event_id, o.object_id, e.position,
+            (c.event_timestamp, c.event_name, c.client_id, c.session_id)
+            IS DISTINCT FROM (e.event_timestamp, e.event_name, e.client_id, e.session_id) AS is_conflict
+        FROM etl.staged_events AS e
+        INNER JOIN etl.staged_objects AS o ON o.object_no = e.object_no
+        INNER JOIN etl.event_ids AS i ON i.event_id = e.event_id
+        INNER JOIN public.clickstream_events AS c
+            ON c.event_id = i.event_id AND c.event_timestamp = i.event_timestamp
+        WHERE (i.object_id, i.position) IS DISTINCT FROM (o.object_id, e.position)
+    ),
+
+    booked AS (
+        INSERT INTO etl.duplicates (event_id, object_id, position, is_conflict)
+        SELECT event_id, object_id, position, is_conflict FROM copy
+        ON CONFLICT (event_id, object_id, position) DO NOTHING
+    )
+
+    SELECT count(*) FILTER (WHERE is_conflict) INTO conflict FROM copy;
+    SELECT count(*) - stored INTO duplicate FROM etl.staged_events;
+
+    INSERT INTO etl.quarantine AS q (object_id, position, reason_code, sample, run_id)
+    SELECT o.object_id, r.position, r.reason_code, r.sample, run
+    FROM etl.staged_rejects AS r INNER JOIN etl.staged_objects AS o ON o.object_no = r.object_no
+    ON CONFLICT (object_id, position) DO UPDATE
+    SET reason_code = excluded.reason_code, sample = excluded.sample, resolved_at = NULL;
+    GET DIAGNOSTICS rejected = ROW_COUNT;
+    UPDATE etl.quarantine AS q SET resolved_at = clock_timestamp()
+    FROM etl.staged_objects AS o
+    WHERE
+        q.object_id = o.object_id AND q.resolved_at IS NULL AND NOT EXISTS (
+            SELECT FROM etl.staged_rejects AS r
+            WHERE r.object_no = o.object_no AND r.position IS NOT DISTINCT FROM q.position
+        );
+
+    INSERT INTO etl.visitors AS v (client_id, first_seen_at)
+    SELECT e.client_id, min(e.event_timestamp)
+    FROM etl.staged_stored AS s
+    INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
+    WHERE e.client_id IS NOT NULL
+    GROUP BY e.client_id
+    ORDER BY min(e.event_timestamp), e.client_id
+    ON CONFLICT (client_id) DO UPDATE SET first_seen_at = excluded.first_seen_at
+    WHERE v.first_seen_at > excluded.first_seen_at;
+
+    PERFORM etl.recount_sessions(
+        (
+            SELECT array_agg(DISTINCT e.session_id)
+            FROM etl.staged_stored AS s
+            INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
+            WHERE e.session_id IS NOT NULL
+        ),
+        (
+            SELECT array_agg(DISTINCT e.client_id)
+            FROM etl.staged_stored AS s
+            INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
+            WHERE e.session_id IS NULL AND e.client_id IS NOT NULL
+        )
+    );
+
+    SELECT
+        jsonb_build_object(
+            'objects_loaded', count(*) FILTER (WHERE o.status = 'loaded'),
+            'objects_quarantined', count(*) FILTER (WHERE o.status = 'quarantined'),
+            'events_read', coalesce(sum(o.records_read), 0),
+            'events_stored', stored,
+            'events_duplicate', duplicate,
+            'events_conflict', conflict,
+            'events_expired', 0,
+            'records_quarantined', rejected
+        )
+    INTO counted FROM etl.staged_objects AS o;
+
+    UPDATE etl.runs AS r
+    SET
+        objects_loaded = r.objects_loaded + (counted ->> 'objects_loaded')::bigint,
+        objects_quarantined = r.objects_quarantined + (counted ->> 'objects_quarantined')::bigint,
+        events_read = r.events_read + (counted ->> 'events_read')::bigint,
+        events_stored = r.events_stored + stored,
+        events_duplicate = r.events_duplicate + duplicate,
+        events_conflict = r.events_conflict + conflict,
+        records_quarantined = r.records_quarantined + rejected,
+        chunks = r.chunks + 1
+    WHERE r.run_id = run;
+    IF NOT found THEN
+        RAISE EXCEPTION 'run % is not booked: call etl.start_run first', run;
+    END IF;
+    RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION etl.apply_chunk(bigint, boolean)
+IS 'Moves staging into ids, events, lineage, quarantine, ledger, visitors and sessions; the caller commits.';
+
+CREATE FUNCTION etl.record_listing(
+    run_id bigint, hours timestamptz[], pending_keys text[], pending_etags text[],
+    pending_last_modified timestamptz[], pending_sizes bigint[], pending_hours timestamptz[]
+) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO etl.objects AS o (
+        object_key, etag, last_modified, size_bytes, key_hour, status, run_id
+    )
+    SELECT p.key, p.etag, p.last_modified, p.size_bytes, p.hour_at, 'pending', record_listing.run_id
+    FROM unnest(
+        record_listing.pending_keys, record_listing.pending_etags, record_listing.pending_last_modified,
+        record_listing.pending_sizes, record_listing.pending_hours
+    ) AS p (key, etag, last_modified, size_bytes, hour_at)
+    ON CONFLICT (object_key, etag) DO NOTHING;
+
+    INSERT INTO etl.listed_hours AS l (hour_at, listed_at, run_id)
+    SELECT DISTINCT h.hour_at, r.started_at, r.run_id
+    FROM unnest(record_listing.hours) AS h (hour_at)
+    CROSS JOIN etl.runs AS r
+    WHERE r.run_id = record_listing.run_id
+    ON CONFLICT (hour_at) DO UPDATE SET listed_at = excluded.listed_at, run_id = excluded.run_id
+    WHERE l.listed_at < excluded.listed_at;
+END;
+COMMENT ON FUNCTION etl.record_listing(bigint, timestamptz[], text[], text[], timestamptz[], bigint[], timestamptz[])
+IS 'Books the hours that a run listed whole, and the objects seen there but not loaded yet.';
+
+CREATE FUNCTION etl.window_start(at timestamptz DEFAULT now()) RETURNS timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+BEGIN ATOMIC
+    -- An hour is proven complete when it was listed whole two hours after its end and nothing is pending.
+    SELECT coalesce(min(h.hour_at), date_trunc('hour', window_start.at))
+    FROM generate_series(
+        date_trunc('hour', window_start.at) - interval '48 hours', date_trunc('hour', window_start.at),
+        interval '1 hour'
+    ) AS h (hour_at)
+    WHERE
+        NOT EXISTS (
+            SELECT FROM etl.listed_hours AS l
+            WHERE l.hour_at = h.hour_at AND l.listed_at >= h.hour_at + interval '3 hours'
+        )
+        OR EXISTS (
+            SELECT FROM etl.objects AS o WHERE o.key_hour = h.hour_at AND o.status = 'pending'
+        );
+END;
+COMMENT ON FUNCTION etl.window_start(timestamptz)
+IS 'Start of the default window: the oldest hour not proven complete, at latest 48 hours back.';
+
+CREATE FUNCTION etl.last_full_listing() RETURNS timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT max(r.started_at) FROM etl.runs AS r
+    WHERE r.result = 'loaded' AND (r.request ->> 'full_listing')::boolean;
+END;
+COMMENT ON FUNCTION etl.last_full_listing() IS 'When a run last listed the last weeks whole.';
+
+GRANT EXECUTE ON FUNCTION
+etl.start_run(jsonb),
+etl.finish_run(bigint, text, jsonb, jsonb, text),
+etl.unknown_objects(text[], text[]),
+etl.begin_chunk(),
+etl.apply_chunk(bigint, boolean),
+etl.record_listing(bigint, timestamptz[], text[], text[], timestamptz[], bigint[], timestamptz[]),
+etl.window_start(timestamptz),
+etl.last_full_listing()
+TO etl_loader;
+
+COMMIT;

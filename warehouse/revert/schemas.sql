@@ -1,0 +1,7 @@
+-- Revert clickstream_dw:schemas from pg
+BEGIN;
+DROP FUNCTION etl.value_key(text);
+DROP SCHEMA dashboard;
+DROP SCHEMA etl;
+ALTER DEFAULT PRIVILEGES FOR ROLE dwh_owner GRANT EXECUTE ON FUNCTIONS TO PUBLIC;
+COMMIT;

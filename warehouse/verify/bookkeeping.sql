@@ -1,0 +1,10 @@
+-- Verify clickstream_dw:bookkeeping on pg
+BEGIN;
+SELECT run_id, data.result FROM etl.runs AS data WHERE false;
+SELECT object_id, object_key, etag, key_hour, status FROM etl.objects WHERE false;
+SELECT hour_at, listed_at FROM etl.listed_hours WHERE false;
+SELECT event_id, object_id, position, is_conflict FROM etl.duplicates WHERE false;
+SELECT quarantine_id, reason_code, sample FROM etl.quarantine WHERE false;
+SELECT object_no, event_id, event_name FROM etl.staged_events WHERE false;
+SELECT 1 / has_table_privilege('etl_loader', 'etl.staged_events', 'INSERT')::int;
+ROLLBACK;
