@@ -130,6 +130,14 @@ class Warehouse:
         rows = self._all("SELECT etl.unknown_objects(%s::text[], %s::text[])", keys, etags)
         return [objects[number - 1] for (number,) in sorted(rows)]
 
+    def quarantined(self) -> list[Found]:
+        """Return the objects that have an open reject."""
+        rows = self._all(
+            "SELECT object_key, etag, last_modified, size_bytes, key_hour"
+            " FROM etl.quarantined_objects()"
+        )
+        return [Found(*row) for row in rows]
+
     def record_listing(self, run: int, hours: Sequence[datetime], pending: Sequence[Found]) -> None:
         """Book the hours that were listed whole, and the objects seen there but not yet loaded."""
         self._one(

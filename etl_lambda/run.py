@@ -164,6 +164,27 @@ class Run:
         state.tally = Tally()
         state.hours = Counter()
         backlog = Backlog(self._limits.run_objects)
+        if request.quarantine:
+            backlog.add(_of_quarantine(warehouse, request, state.window))
+        else:
+            self._walk(warehouse, request, state, backlog, now)
+        backlog.close()
+        state.remaining = len(backlog) + backlog.dropped
+        for name in ("listed", "foreign", "markers"):
+            state.counts.objects[name] = getattr(state.tally, name)
+        log("listed", requests=state.tally.requests, unknown=state.remaining, run=state.run)
+        return backlog
+
+    def _walk(
+        self,
+        warehouse: Warehouse,
+        request: Request,
+        state: _State,
+        backlog: Backlog,
+        now: datetime,
+    ) -> None:
+        """List the window into the backlog; the hours are booked when all of them were listed."""
+        assert state.window is not None  # noqa: S101 - for the type checker
         walk = listing.walk(
             self._bucket.lister(),
             state.window,
@@ -177,15 +198,9 @@ class Run:
             state.hours.update(found.hour for found in page)
             if state.run is not None and not request.reload:
                 warehouse.record_listing(state.run, [], wanted)
-        backlog.close()
-        hours = window.hours_listed(state.window, state.tally.days, now)
         if state.run is not None:
+            hours = window.hours_listed(state.window, state.tally.days, now)
             warehouse.record_listing(state.run, hours, [])
-        state.remaining = len(backlog) + backlog.dropped
-        for name in ("listed", "foreign", "markers"):
-            state.counts.objects[name] = getattr(state.tally, name)
-        log("listed", requests=state.tally.requests, unknown=state.remaining, run=state.run)
-        return backlog
 
     def _load(
         self, warehouse: Warehouse, backlog: Backlog, request: Request, state: _State
@@ -244,3 +259,14 @@ class Run:
         if error is not None:
             reply["error"] = error_facts(error)
         return reply
+
+
+def _of_quarantine(
+    warehouse: Warehouse, request: Request, of: window.Window
+) -> list[listing.Found]:
+    """Return the quarantined objects of the request: all of them unless it names a range or prefix."""
+    return [
+        found
+        for found in warehouse.quarantined()
+        if request.default or (of.holds(found.hour) and found.key.startswith(request.prefix or ""))
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -104,6 +105,19 @@ class World:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def crash_and_recover(self) -> None:
+        """End the database server as a crash would, start it and wait until it answers."""
+        self.server.stop(signal.SIGQUIT)
+        self.server.start()
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self.connect().close()
+                return
+            except psycopg2.OperationalError:
+                assert time.monotonic() < deadline, "the server does not come back"
+                time.sleep(0.1)
 
     def connect(self, user: str = "postgres") -> Any:
         connection = psycopg2.connect(self.server.dsn(user, self.database))

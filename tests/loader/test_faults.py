@@ -125,9 +125,7 @@ def test_the_server_restarting_in_the_middle(world: World) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not world.names():
         time.sleep(0.01)
-    world.server.stop(signal.SIGQUIT)
-    world.server.start()
-    world.server.psql("SELECT 1", database="postgres")
+    world.crash_and_recover()
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, out + err
     assert json.loads(out.splitlines()[-1])["result"] == "loaded"

@@ -224,6 +224,21 @@ def test_reload_inserts_what_is_missing_and_changes_nothing(world: World) -> Non
     assert after == before
 
 
+def test_reload_of_the_quarantine_takes_what_is_there_and_nothing_else(world: World) -> None:
+    world.put(f"{OLD}/05/broken.json", body=b"{")
+    world.put(f"{OLD}/06/event-1.json", event("a"))
+    world.put(f"{OLD}/07/mixed.json", body=b'{"eventName":"b"}\nrubbish')
+    assert world.load({"prefix": "events/"})["objects"]["quarantined"] == 2
+    world.put(f"{OLD}/05/broken.json", event("mended"))
+    world.put(f"{OLD}/08/event-2.json", event("not yet loaded"))
+    first = world.load({"reload": True, "quarantine": True, "prefix": f"{OLD}/07/"})
+    assert first["objects"]["quarantined"] == 1
+    assert world.names() == ["a", "b"]
+    second = world.load({"reload": True, "quarantine": True})
+    assert second["result"] == "loaded"
+    assert world.names() == ["a", "b", "mended"]
+
+
 def test_values_were_counted_by_column(world: World) -> None:
     world.put(f"{HOUR}/event-1.json", event("a", userId=5, sessionId="s\0"))
     reply = world.load({})
