@@ -60,6 +60,7 @@ class Channel:
         self._receiver = Receiver()
         self._request: tuple[str, dict[str, Any], str] = ("Standard_Stream", {}, "")
         self._timer = False
+        self._finished = False
         self._paused = False
         self._watched = 0
         self._descriptor = -1
@@ -113,6 +114,8 @@ class Channel:
 
     def finish(self, patience: float) -> None:
         """Send what waits, for so many seconds at most, and close."""
+        self._finished = True
+        self._loop.forget(self._descriptor)
         deadline = time.monotonic() + patience
         try:
             while self._socket.sending and time.monotonic() < deadline:
@@ -136,6 +139,8 @@ class Channel:
             self._lost(error)
 
     def _watch(self) -> None:
+        if self._finished:
+            return
         wanted = 0 if self._paused else reactor.READ
         wanted |= reactor.WRITE if self._socket.sending else 0
         if wanted != self._watched:
@@ -143,6 +148,8 @@ class Channel:
             self._loop.watch(self._descriptor, wanted, self._ready)
 
     def _ready(self, events: int) -> None:
+        if self._finished:
+            return
         try:
             if events & reactor.WRITE:
                 self._socket.flush()
@@ -253,6 +260,8 @@ class Channel:
 
     def _lost(self, cause: Exception) -> None:
         """Ask for a new token and dial again, six times at most."""
+        if self._finished:
+            return
         self._loop.forget(self._descriptor)
         pause = 0.1
         for _ in range(_RESUME_TRIES):
