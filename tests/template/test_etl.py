@@ -1,0 +1,143 @@
+"""The promises of the function: its environment, its rights, its rule and what tells of failure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.template.templates import resources, statement, template
+
+ENI = [
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+]
+
+
+def function() -> dict[str, Any]:
+    return dict(resources("etl")["Function"]["Properties"])
+
+
+def policy() -> dict[str, Any]:
+    (only,) = resources("etl")["FunctionRole"]["Properties"]["Policies"]
+    return dict(only["PolicyDocument"])
+
+
+def resolved(field: str) -> dict[str, str]:
+    return {
+        "Fn::Sub": "{{resolve:secretsmanager:${LoaderSecretArn}:SecretString:"
+        + field
+        + "::${LoaderSecretVersionId}}}"
+    }
+
+
+def test_the_function_knows_the_warehouse_by_its_environment() -> None:
+    assert function()["Environment"]["Variables"] == {
+        "DWH_HOST": {"Ref": "DwhHost"},
+        "DWH_PORT": {"Ref": "DwhPort"},
+        "DWH_DATABASE": {"Ref": "DwhDatabase"},
+        "DWH_USER": resolved("username"),
+        "DWH_PASSWORD": resolved("password"),
+        "RAW_BUCKET": {"Fn::ImportValue": {"Fn::Sub": "${StorageStackName}-RawBucket"}},
+    }
+
+
+def test_a_new_password_needs_a_new_version_id() -> None:
+    assert "Default" not in template("etl")["Parameters"]["LoaderSecretVersionId"]
+
+
+def test_the_function_is_python_of_the_wheels_that_it_carries() -> None:
+    assert function()["Runtime"] == "python3.13"
+    assert function()["Architectures"] == ["x86_64"]
+    assert function()["Handler"] == "etl_lambda.handler.handler"
+
+
+def test_the_code_is_named_by_its_contents() -> None:
+    assert function()["Code"] == {
+        "S3Bucket": {"Fn::ImportValue": {"Fn::Sub": "${StorageStackName}-ArtifactBucket"}},
+        "S3Key": {"Ref": "CodeKey"},
+    }
+    assert template("etl")["Parameters"]["CodeKey"]["AllowedPattern"] == r"lambda/[0-9a-f]{64}\.zip"
+
+
+def test_the_function_runs_in_the_private_subnet_one_at_a_time() -> None:
+    assert function()["VpcConfig"] == {
+        "SubnetIds": [{"Fn::ImportValue": {"Fn::Sub": "${NetworkStackName}-PrivateSubnet"}}],
+        "SecurityGroupIds": [
+            {"Fn::ImportValue": {"Fn::Sub": "${NetworkStackName}-LambdaSecurityGroup"}}
+        ],
+    }
+    assert function()["ReservedConcurrentExecutions"] == 1
+
+
+def test_the_functions_rights_are_these_and_no_more() -> None:
+    allowed = [
+        (item["Sid"], item["Action"]) for item in policy()["Statement"] if item["Effect"] == "Allow"
+    ]
+    assert allowed == [
+        ("ListRawEvents", "s3:ListBucket"),
+        ("ReadRawEvents", "s3:GetObject"),
+        ("OwnLog", ["logs:CreateLogStream", "logs:PutLogEvents"]),
+        ("FailedInvocations", "sqs:SendMessage"),
+        ("NetworkInterfaces", ENI),
+    ]
+    assert "ManagedPolicyArns" not in resources("etl")["FunctionRole"]["Properties"]
+
+
+def test_network_interfaces_are_denied_to_the_functions_own_code() -> None:
+    denied = statement(policy(), "NotFromTheCodeItself")
+    assert (denied["Effect"], denied["Action"], denied["Resource"]) == ("Deny", ENI, "*")
+    assert denied["Condition"] == {
+        "ArnEquals": {
+            "lambda:SourceFunctionArn": {
+                "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:"
+                "${FunctionName}"
+            }
+        }
+    }
+
+
+def test_the_rule_is_off_until_the_deployment_says_so() -> None:
+    rule = resources("etl")["HourlyRule"]["Properties"]
+    assert rule["State"] == {"Fn::If": ["RuleRuns", "ENABLED", "DISABLED"]}
+    assert rule["Targets"] == [{"Id": "loader", "Arn": {"Fn::GetAtt": ["Function", "Arn"]}}]
+    assert template("etl")["Conditions"]["RuleRuns"] == {
+        "Fn::Equals": [{"Ref": "RuleEnabled"}, "true"]
+    }
+
+
+def test_only_this_rule_may_start_the_function() -> None:
+    (permission,) = resources("etl", "AWS::Lambda::Permission").values()
+    assert permission["Properties"]["Principal"] == "events.amazonaws.com"
+    assert permission["Properties"]["SourceArn"] == {"Fn::GetAtt": ["HourlyRule", "Arn"]}
+
+
+def test_what_fails_for_good_lands_in_the_queue() -> None:
+    config = resources("etl")["FunctionInvocations"]["Properties"]
+    assert config["MaximumRetryAttempts"] == 2
+    assert config["MaximumEventAgeInSeconds"] == 6 * 3600
+    assert config["DestinationConfig"] == {
+        "OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
+    }
+
+
+def test_alarms_tell_of_errors_of_silence_and_of_what_failed_for_good() -> None:
+    alarms = {
+        key: (value["Properties"]["Namespace"], value["Properties"]["MetricName"])
+        for key, value in resources("etl", "AWS::CloudWatch::Alarm").items()
+    }
+    assert alarms == {
+        "FunctionErrorsAlarm": ("AWS/Lambda", "Errors"),
+        "NotLoadedAlarm": ("SBW/Loader", "NotLoaded"),
+        "DeadLetterAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+    }
+    assert resources("etl")["NotLoadedAlarm"]["Properties"]["TreatMissingData"] == "breaching"
+
+
+def test_the_log_is_made_before_the_function_writes_to_it() -> None:
+    assert resources("etl")["Function"]["DependsOn"] == "LogGroup"
+    assert resources("etl")["LogGroup"]["Properties"]["LogGroupName"] == {
+        "Fn::Sub": "/aws/lambda/${FunctionName}"
+    }
