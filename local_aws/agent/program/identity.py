@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import socket
@@ -14,6 +15,8 @@ INSTANCE_DATA = (
     Path("/run/cloud-init/instance-data.json"),
     Path("/var/lib/cloud/data/instance-data.json"),
 )
+RESOLVER = Path("/etc/resolv.conf")
+_INTERNAL = ".compute.internal"
 VERSION = "3.3.0.0"
 
 
@@ -33,7 +36,11 @@ def instance_id() -> str:
 
 
 def region() -> str:
-    """Read the region: the agent's settings first (Agent.Region), then cloud-init's data."""
+    """Read the region; raise IdentityError if nothing tells it.
+
+    Looks at the agent's settings (Agent.Region), cloud-init's data, and the domain that a VPC's
+    resolver searches (`<region>.compute.internal`).
+    """
     sources = [(SETTINGS, ("Agent", "Region")), *((p, ("v1", "region")) for p in INSTANCE_DATA)]
     for path, (section, key) in sources:
         try:
@@ -42,11 +49,16 @@ def region() -> str:
             continue
         if isinstance(found, str) and found:
             return found
-    names = ", ".join(str(path) for path, _ in sources)
+    with contextlib.suppress(OSError):
+        for line in RESOLVER.read_text(encoding="utf-8").splitlines():
+            for domain in line.split()[1:] if line.startswith("search") else []:
+                if domain.endswith(_INTERNAL):
+                    return domain.removesuffix(_INTERNAL)
+    names = ", ".join(str(path) for path in (*(path for path, _ in sources), RESOLVER))
     raise IdentityError(f"no region in {names}")
 
 
-def describe(identity: str) -> dict[str, Any]:
+def describe(identity: str, address: str) -> dict[str, Any]:
     """Say what DescribeInstanceInformation shows of this machine."""
     try:
         release = platform.freedesktop_os_release()
@@ -55,6 +67,7 @@ def describe(identity: str) -> dict[str, Any]:
     return {
         "instance_id": identity,
         "agent_version": VERSION,
+        "ip_address": address,
         "platform_name": release.get("NAME", "Linux"),
         "platform_version": release.get("VERSION_ID", ""),
         "computer_name": socket.gethostname(),

@@ -109,7 +109,8 @@ async def run(endpoint: Endpoint, instance_id: str) -> None:
         try:
             reader, writer = await _dial(endpoint)
             pause = _RETRY_FIRST
-            await Link(reader, writer).serve(identity.describe(instance_id))
+            address = str(writer.get_extra_info("sockname")[0])
+            await Link(reader, writer).serve(identity.describe(instance_id, address))
             _LOG.warning("the connection to %s was closed", endpoint.host)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, wire.WireError) as error:
             _LOG.warning("%s:%d: %s", endpoint.host, endpoint.port, error or "timed out")
