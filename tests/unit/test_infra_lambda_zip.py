@@ -1,0 +1,120 @@
+"""The function's zip: the same bytes from the same files, and nothing that does not belong in it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+@pytest.fixture
+def builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the script as a module, its wheels replaced by a small tree."""
+    script = REPOSITORY / "playbooks/files/build_lambda_zip.py"
+    spec = importlib.util.spec_from_file_location("build_lambda_zip", script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    tree = tmp_path / "wheels"
+    for name, text in {
+        "obstore/__init__.py": "x = 1\n",
+        "obstore/_obstore.abi3.so": "ELF",
+        "obstore/__pycache__/a.cpython-313.pyc": "no",
+        "obstore-1.dist-info/METADATA": "Name: obstore\n",
+        "obstore-1.dist-info/RECORD": "differs",
+        "obstore-1.dist-info/INSTALLER": "pip",
+        "bin/tool": "no",
+    }.items():
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(module, "wheels", lambda _cache: tree)
+    return module
+
+
+def test_the_zip_holds_the_loader_its_wheels_and_the_ca(
+    builder: ModuleType, tmp_path: Path
+) -> None:
+    ca = tmp_path / "ca.crt"
+    ca.write_text(CERTIFICATE)
+    made = builder.build(ca, tmp_path / "out", tmp_path)
+    with zipfile.ZipFile(made["path"]) as archive:
+        names = archive.namelist()
+        assert archive.read("ca.crt").decode() == CERTIFICATE
+    assert [name for name in names if not name.startswith("etl_lambda/")] == [
+        "ca.crt",
+        "obstore-1.dist-info/METADATA",
+        "obstore/__init__.py",
+        "obstore/_obstore.abi3.so",
+    ]
+    assert "etl_lambda/handler.py" in names
+    assert [
+        name for name in names if name.startswith("etl_lambda/") and not name.endswith(".py")
+    ] == []
+
+
+def test_the_name_is_the_sha256_of_the_bytes(builder: ModuleType, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.crt"
+    ca.write_text(CERTIFICATE)
+    made = builder.build(ca, tmp_path / "out", tmp_path)
+    content = Path(made["path"]).read_bytes()
+    assert Path(made["path"]).name == f"{hashlib.sha256(content).hexdigest()}.zip"
+
+
+def test_the_same_files_give_the_same_bytes_whenever_and_wherever(
+    builder: ModuleType, tmp_path: Path
+) -> None:
+    ca = tmp_path / "ca.crt"
+    ca.write_text(CERTIFICATE)
+    first = builder.build(ca, tmp_path / "one", tmp_path)
+    for path in (tmp_path / "wheels").rglob("*"):
+        path.chmod(0o700)
+    second = builder.build(ca, tmp_path / "two", tmp_path)
+    assert first["sha256"] == second["sha256"]
+    assert Path(first["path"]).read_bytes() == Path(second["path"]).read_bytes()
+
+
+def test_a_second_build_finds_the_first_one(builder: ModuleType, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.crt"
+    ca.write_text(CERTIFICATE)
+    first = builder.build(ca, tmp_path / "out", tmp_path)
+    second = builder.build(ca, tmp_path / "out", tmp_path)
+    assert (first["built"], second["built"]) == (True, False)
+    assert first["path"] == second["path"]
+
+
+def test_another_ca_makes_another_zip(builder: ModuleType, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.crt"
+    ca.write_text(CERTIFICATE)
+    first = builder.build(ca, tmp_path / "out", tmp_path)
+    ca.write_text(CERTIFICATE.replace("MIIB", "MIIC"))
+    assert builder.build(ca, tmp_path / "out", tmp_path)["sha256"] != first["sha256"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", CERTIFICATE + "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"]
+)
+def test_anything_but_a_certificate_is_refused(
+    builder: ModuleType, tmp_path: Path, text: str
+) -> None:
+    ca = tmp_path / "ca.crt"
+    ca.write_text(text)
+    with pytest.raises(SystemExit, match="is not a certificate alone"):
+        builder.build(ca, tmp_path / "out", tmp_path)
+
+
+def test_the_lock_pins_each_wheel_by_one_hash_and_names_no_address() -> None:
+    lock = (REPOSITORY / "etl_lambda/requirements.lock").read_text()
+    pinned = re.findall(r"^([a-z0-9-]+)==[0-9.]+ \\\n    --hash=sha256:[0-9a-f]{64}$", lock, re.M)
+    assert pinned == ["msgspec", "obstore", "psycopg2-binary"]
+    assert "://" not in lock
+    assert lock.count("--hash") == 3
