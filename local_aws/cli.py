@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _run(State.at(options.state), options)
-    except LocalAwsError as error:
+    except (LocalAwsError, OSError) as error:
         print(f"local_aws: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -106,9 +106,21 @@ def _host(state: State, name: str, mounts: Sequence[str]) -> None:
     require_root()
     with state.lock():
         podman = Podman(state)
-        podman.configure()
-        podman.namespace.ensure()
-        hosts.create(podman, name, mounts)
+        try:
+            podman.configure()
+            podman.namespace.ensure()
+            hosts.create(podman, name, mounts)
+        except BaseException:
+            _leave(state, podman, name)
+            raise
+
+
+def _leave(state: State, podman: Podman, name: str) -> None:
+    """Remove a host, and everything else when neither a miniature nor another host needs it."""
+    hosts.remove(podman, name)
+    needed = podman.namespace.alive() and podman.containers(hosts.LABEL)
+    if not needed and not lifecycle.supervised(state):
+        lifecycle.clear(state)
 
 
 def _host_rm(state: State, name: str) -> None:
@@ -116,8 +128,4 @@ def _host_rm(state: State, name: str) -> None:
     if not state.directory.is_dir():
         return
     with state.lock():
-        podman = Podman(state)
-        hosts.remove(podman, name)
-        alone = not podman.namespace.alive() or not podman.containers(hosts.LABEL)
-        if alone and not lifecycle.supervised(state):
-            lifecycle.clear(state)
+        _leave(state, Podman(state), name)

@@ -13,13 +13,14 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from local_aws.namespace import require_tools
 from local_aws.paths import CACHE, LocalAwsError
 from local_aws.podman import Podman
+from local_aws.processes import die_with_parent
 
 SUITE = "trixie"
 # Of what Debian's image for AWS has, that which user data, Ansible and apt need.
@@ -39,6 +40,14 @@ _MASKED = (
     "modprobe@.service", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
     "dev-hugepages.mount", "proc-sys-fs-binfmt_misc.automount",
 )  # fmt: skip
+_GUEST_FILES = (
+    ("user-data", "usr/lib/local-aws/user-data", "0755"),
+    (
+        "local-aws-user-data.service",
+        "etc/systemd/system/local-aws-user-data.service",
+        "0644",
+    ),
+)
 _CUSTOMIZE = (
     # Debian's image for AWS names its mirrors in deb822 form; without a way out they stay unread.
     r"""cd "$1/etc/apt" && sed -nE 's/^deb (\[[^]]*\] )?([^ ]+) ([^ ]+) (.*)$/"""
@@ -101,25 +110,17 @@ def _build(tar: Path) -> Path:
     if tar.exists():
         return tar
     require_tools({"mmdebstrap": "mmdebstrap"})
-    for stale in CACHE.glob("base-*.partial"):
+    for stale in (*CACHE.glob("base-*.partial"), *CACHE.glob("base-*.tar")):
         stale.unlink()
     partial = tar.with_suffix(".partial")
     argv = ["mmdebstrap", "--quiet", "--variant=apt", "--include=" + ",".join(PACKAGES)]
     argv.append('--aptopt=Acquire::Retries "3"')
-    for source, target, mode in (
-        ("user-data", "usr/lib/local-aws/user-data", "0755"),
-        ("local-aws-user-data.service", "etc/systemd/system/local-aws-user-data.service", "0644"),
-    ):
+    for source, target, mode in _GUEST_FILES:
         install = f'install -D -m {mode} "{GUEST / source}" "$1/{target}"'
         argv.append(f"--customize-hook={install}")
     argv += [f"--customize-hook={hook}" for hook in _CUSTOMIZE]
-    with tempfile.TemporaryDirectory(prefix="local-aws-image-") as scratch:
-        argv += ["--format=tar", SUITE, str(partial)]
-        # A mount namespace of its own, so that nothing stays mounted if this is killed.
-        done = subprocess.run(
-            ["unshare", "--mount", "--propagation", "private", "env", f"TMPDIR={scratch}", *argv],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_BUILD_SECONDS,
-        )  # fmt: skip
+    argv += ["--format=tar", SUITE, str(partial)]
+    done = _alone(argv)
     if done.returncode != 0:
         partial.unlink(missing_ok=True)
         reasons = [line for line in done.stderr.splitlines() if line.startswith("E:")]
@@ -127,5 +128,27 @@ def _build(tar: Path) -> Path:
             f"the base image could not be built ({reasons[0] if reasons else done.stderr[-200:]!r})",
             "check that apt-get update works on this machine",
         )
-    shutil.move(partial, tar)
+    partial.replace(tar)
     return tar
+
+
+def _alone(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run the build so that killing this process leaves no process and no mount of it."""
+    # Not below the cache: apt's own user must be able to reach it.
+    owner = hashlib.sha256(str(CACHE).encode()).hexdigest()[:12]
+    scratch = Path(tempfile.gettempdir()) / f"local-aws-image-{owner}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(mode=0o755)
+    enter = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc"]
+    enter += ["--kill-child=SIGKILL", "env", f"TMPDIR={scratch}"]
+    try:
+        return subprocess.run(
+            [*enter, *argv],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_BUILD_SECONDS,
+            preexec_fn=die_with_parent,
+        )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from local_aws import ca, image, setup, volumes
+from local_aws import ca, image, namespace, podman, setup, volumes
 from local_aws.instances import LABEL
 from local_aws.namespace import Namespace, require_root, require_tools
 from local_aws.paths import REPOSITORY, LocalAwsError, State
@@ -20,12 +20,7 @@ from local_aws.processes import ProcessRecord
 from local_aws.supervisor import last_line
 
 _PARTS = ("control", "sessions", "reconciler", "gateway")
-_TOOLS = {
-    "openssl": "openssl",
-    "losetup": "mount",
-    "gpg": "gpg",
-    "dpkg-deb": "dpkg",
-}
+_TOOLS = {"openssl": "openssl", "losetup": "mount", "gpg": "gpg", "dpkg-deb": "dpkg"}
 _UP_SECONDS = 120.0
 
 
@@ -60,7 +55,7 @@ def up(state: State, clock_period: float | None = None, log_level: str = "INFO")
     Raises LocalAwsError when it cannot start, with nothing left running.
     """
     require_root()
-    require_tools(_TOOLS)
+    require_tools({**namespace.TOOLS, **podman.TOOLS, **_TOOLS})
     state.prepare()
     with state.lock():
         if healthy(state):
@@ -85,10 +80,10 @@ def _start(state: State, clock_period: float | None, log_level: str) -> None:
     state.prepare()
     for old in state.logs.glob("*.log"):
         old.unlink()  # an earlier run's
-    podman = Podman(state)
-    podman.configure()
-    podman.namespace.ensure()
-    base = image.ensure(podman)
+    engine = Podman(state)
+    engine.configure()
+    engine.namespace.ensure()
+    base = image.ensure(engine)
     ca.create(state)
     argv = [sys.executable, "-m", "local_aws.supervisor", "--state", str(state.directory)]
     argv += ["--image", base, "--log-level", log_level]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from local_aws.processes import ProcessRecord
 
 _CLONE_NEWNET = 0x40000000
 _IP_FREEBIND = 15  # linux/in.h; not in the socket module
-_TOOLS = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2", "mount": "mount"}
+TOOLS = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2", "mount": "mount"}
 Result = TypeVar("Result")
 
 
@@ -64,7 +66,7 @@ class Namespace:
         if self.alive():
             return
         require_root()
-        require_tools(_TOOLS)
+        require_tools(TOOLS)
         if not Path("/proc/sys/net/bridge").exists() and shutil.which("modprobe"):
             subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
         self.state.prepare()
@@ -122,7 +124,8 @@ class Namespace:
         try:
             output, errors = process.communicate(input, timeout)
         except BaseException as error:
-            os.killpg(process.pid, 9)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             if isinstance(error, subprocess.TimeoutExpired):
                 raise CommandError(argv, -1, f"no end after {timeout:.0f} s") from error

@@ -12,7 +12,7 @@ from typing import Any
 from local_aws.namespace import CommandError, Namespace, require_tools
 from local_aws.paths import CACHE, LocalAwsError, State, write_atomically
 
-_TOOLS = {"podman": "podman", "crun": "crun", "conmon": "conmon", "nft": "nftables"}
+TOOLS = {"podman": "podman", "crun": "crun", "conmon": "conmon", "nft": "nftables"}
 _NETAVARK = ("/usr/lib/podman/netavark", "/usr/libexec/podman/netavark", "/usr/bin/netavark")
 
 # What a booted systemd needs: its own control groups, and the rights to mount.
@@ -66,7 +66,7 @@ class Podman:
 
     def configure(self) -> None:
         """Write podman's settings and the wrapper program; raise LocalAwsError without podman."""
-        require_tools(_TOOLS)
+        require_tools(TOOLS)
         if not any(Path(place).exists() for place in _NETAVARK):
             raise LocalAwsError("netavark is missing", "apt-get install netavark")
         self.state.prepare()

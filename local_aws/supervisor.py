@@ -224,7 +224,7 @@ def main() -> int:
     try:
         supervisor.start()
         supervisor.watch()
-    except (LocalAwsError, OSError) as error:
+    except (LocalAwsError, OSError, subprocess.SubprocessError) as error:
         LOG.error("event=failed error=%s", error)
         supervisor.report("failed", str(error))
     finally:
