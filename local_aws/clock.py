@@ -101,7 +101,7 @@ def _field(
             first = _number(span, names, base)
             last = high if step else first
         if not low <= first <= last <= high:
-            raise ValueError(f"{text} is not within {low} to {high}")
+            raise ValueError(f"cron field {text} is not within {low} to {high}")
         found.update(range(first, last + 1, int(step or 1)))
     return frozenset(found)
 

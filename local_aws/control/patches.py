@@ -71,9 +71,10 @@ def _public_parameters(original: Callable[..., Any], self: Any, names: list[str]
 
 
 def top_address(cidr: str, taken: set[str]) -> str:
-    """Return the highest free host address of a subnet; the last is AWS's own."""
+    """Return a free address near a subnet's top (…250 of a /20 first); the last is AWS's own."""
     network = ipaddress.ip_network(cidr)
-    for offset in range(2, network.num_addresses - 4):
+    offsets = [*range(6, 1, -1), *range(7, network.num_addresses - 4)]
+    for offset in offsets:
         address = str(network[-offset])
         if address not in taken:
             return address
@@ -84,7 +85,8 @@ def _create_endpoint(original: Callable[..., Any], self: Any, *args: Any, **kwar
     import inspect
 
     bound = inspect.signature(original).bind(*args, **kwargs).arguments
-    if str(bound.get("endpoint_type") or "").lower() != "interface":
+    bound["endpoint_type"] = bound.get("endpoint_type") or "Gateway"
+    if bound["endpoint_type"] != "Interface":
         return original(**bound)
     subnets = bound.pop("subnet_ids", None) or []
     endpoint = original(**bound, subnet_ids=[])
