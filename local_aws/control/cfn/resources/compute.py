@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002, D102 - every method is one of ResourceType and documented there
 from __future__ import annotations
 
+import base64
 import time
 from typing import Any
 
@@ -43,7 +44,7 @@ class Instance(ResourceType):
             SecurityGroupIds=props.get("SecurityGroupIds"),
             NetworkInterfaces=[_interface(i) for i in props.get("NetworkInterfaces") or []] or None,
             IamInstanceProfile={"Name": profile} if profile else None,
-            UserData=props.get("UserData"),
+            UserData=_script(props["UserData"]) if "UserData" in props else None,
             BlockDeviceMappings=props.get("BlockDeviceMappings"),
             MetadataOptions=options,
             Monitoring={"Enabled": flag(monitored)} if monitored is not None else None,
@@ -100,11 +101,18 @@ class Instance(ResourceType):
             InstanceId=instance, InstanceType={"Value": new.get("InstanceType", "m1.small")}
         )
         if "UserData" in new:
-            ec2.modify_instance_attribute(InstanceId=instance, UserData={"Value": new["UserData"]})
+            ec2.modify_instance_attribute(
+                InstanceId=instance, UserData={"Value": _script(new["UserData"])}
+            )
         ec2.start_instances(InstanceIds=[instance])
 
     def delete(self, ctx: Context, physical_id: str, props: Properties) -> None:
         ctx.client("ec2").terminate_instances(InstanceIds=[physical_id])
+
+
+def _script(user_data: str) -> bytes:
+    """Return user data as it was before the template's Base64: boto3 encodes it for the API itself."""
+    return base64.b64decode(user_data, validate=True)
 
 
 def _interface(item: Properties) -> dict[str, Any]:
