@@ -1,6 +1,6 @@
 """The process that a miniature's namespaces belong to: when it ends, all inside ends with it.
 
-Run as `python -m local_aws.holder RECORD CGROUP`. It makes mount, network, process and IPC
+Run as `python -m local_aws.holder RECORD`. It makes mount, network, process and IPC
 namespaces of its own, keeps its process record in RECORD, prints `ready` and stays as the
 first process in there. Nothing of this touches the machine's own mounts: the new mount
 namespace only receives from it.
@@ -17,28 +17,17 @@ from pathlib import Path
 
 from local_aws.processes import ProcessRecord
 
-_NEWNS, _NEWCGROUP, _NEWIPC, _NEWPID, _NEWNET = (
-    0x20000,
-    0x2000000,
-    0x8000000,
-    0x20000000,
-    0x40000000,
-)
+_NEWNS, _NEWIPC, _NEWPID, _NEWNET = 0x20000, 0x8000000, 0x20000000, 0x40000000
 
 # /run and /dev/shm hold podman's locks and sockets: private ones cannot meet the user's podman.
 # A fresh sysfs shows this network namespace; a plain cgroup2 mount suits crun on every host.
-_MOUNTS = """set -e
+_SET_UP = """set -e
 mount --make-rslave /
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 umount -R /sys/fs/cgroup 2>/dev/null || true
 mount -t sysfs none /sys
-mount -t cgroup2 none /sys/fs/cgroup
-mkdir -p "/sys/fs/cgroup/$1/holder"
-"""
-_NETWORK = """set -e
-umount /sys/fs/cgroup
 mount -t cgroup2 none /sys/fs/cgroup
 ip link set lo up
 echo 1 >/proc/sys/net/ipv4/ip_forward
@@ -55,19 +44,10 @@ def _unshare(flags: int) -> None:
         raise OSError(code, f"unshare: {os.strerror(code)}")
 
 
-def _shell(script: str, *args: str) -> None:
-    done = subprocess.run(["sh", "-c", script, "sh", *args], capture_output=True, text=True)
+def _set_up() -> None:
+    done = subprocess.run(["sh", "-c", _SET_UP], capture_output=True, text=True)
     if done.returncode != 0:
         raise OSError(done.stderr.strip() or f"status {done.returncode}")
-
-
-def _set_up(cgroup: str) -> None:
-    _shell(_MOUNTS, cgroup)
-    # Every container's control group is made below this one, so that `down` finds them all.
-    Path(f"/sys/fs/cgroup/{cgroup}/cgroup.procs").write_text("0")
-    _unshare(_NEWCGROUP)
-    _shell(_NETWORK)
-    Path("/sys/fs/cgroup/holder/cgroup.procs").write_text("0")
 
 
 def _reap_for_ever() -> None:
@@ -82,7 +62,7 @@ def _reap_for_ever() -> None:
         signal.sigwaitinfo({signal.SIGCHLD})
 
 
-def main(record: Path, cgroup: str) -> int:
+def main(record: Path) -> int:
     """Make the namespaces and leave their first process behind; return 0 when it is ready."""
     _unshare(_NEWNS | _NEWIPC | _NEWPID | _NEWNET)
     may_go, recorded = os.pipe()
@@ -107,7 +87,7 @@ def main(record: Path, cgroup: str) -> int:
         return 1
     os.setsid()
     try:
-        _set_up(cgroup)
+        _set_up()
     except OSError as error:
         os.write(says, str(error).encode())
         return 1
@@ -121,4 +101,4 @@ def main(record: Path, cgroup: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
+    sys.exit(main(Path(sys.argv[1])))

@@ -21,6 +21,20 @@ from local_aws.processes import ProcessRecord
 _CLONE_NEWNET = 0x40000000
 _IP_FREEBIND = 15  # linux/in.h; not in the socket module
 TOOLS = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2", "mount": "mount"}
+# In a mount namespace of its own, where the groups are at the same place on every host. What
+# the miniatures share (podman's parent group) goes when the last one is gone.
+_REMOVE_CGROUPS = """
+umount -R /sys/fs/cgroup 2>/dev/null
+mount -t cgroup2 none /sys/fs/cgroup && cd /sys/fs/cgroup || exit 1
+for id; do
+  for try in 1 2 3 4 5 6 7 8 9 10; do
+    find . -depth -type d -path "*/libpod*$id*" -exec rmdir {} + 2>/dev/null
+    [ -n "$(find . -maxdepth 3 -type d -name "libpod-$id*")" ] || break
+    sleep 0.1
+  done
+done
+rmdir libpod_parent/conmon libpod_parent
+"""
 Result = TypeVar("Result")
 
 
@@ -70,7 +84,7 @@ class Namespace:
         if not Path("/proc/sys/net/bridge").exists() and shutil.which("modprobe"):
             subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
         self.state.prepare()
-        argv = [sys.executable, "-m", "local_aws.holder", str(self.record_file), self.state.name]
+        argv = [sys.executable, "-m", "local_aws.holder", str(self.record_file)]
         done = subprocess.run(
             argv,
             cwd=REPOSITORY,
@@ -100,7 +114,7 @@ class Namespace:
     def command(self, argv: Sequence[str], cwd: str | None = None) -> list[str]:
         """Return the command line that runs `argv` inside."""
         entered = ["nsenter", "--target", str(self.pid)]
-        entered += ["--mount", "--net", "--pid", "--ipc", "--cgroup", f"--wdns={cwd or '/'}"]
+        entered += ["--mount", "--net", "--pid", "--ipc", f"--wdns={cwd or '/'}"]
         return [*entered, *argv]
 
     def run(
@@ -149,17 +163,13 @@ class Namespace:
         self._remove_cgroups()
 
     def _remove_cgroups(self) -> None:
-        if os.geteuid() != 0:
-            return
-        script = (
-            "umount -R /sys/fs/cgroup 2>/dev/null; mount -t cgroup2 none /sys/fs/cgroup || exit 0;"
-            ' cd /sys/fs/cgroup; [ -d "$1" ] || exit 0;'
-            ' [ -e "$1/cgroup.kill" ] && echo 1 >"$1/cgroup.kill";'
-            ' for try in 1 2 3 4 5 6 7 8 9 10; do find "$1" -depth -type d -exec rmdir {} + '
-            '2>/dev/null; [ -d "$1" ] || exit 0; sleep 0.1; done; exit 1'
-        )
-        argv = ["unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh"]
-        subprocess.run([*argv, self.state.name], capture_output=True, check=False)
+        """Remove the control groups of this state's containers, which are known by their ids."""
+        stores = ("overlay-containers", "vfs-containers")
+        found = [self.state.podman.glob(f"storage/{store}/*/") for store in stores]
+        ids = [path.name for paths in found for path in paths]
+        if ids and os.geteuid() == 0:
+            argv = ["unshare", "--mount", "--propagation", "slave", "sh", "-c", _REMOVE_CGROUPS]
+            subprocess.run([*argv, "sh", *ids], capture_output=True, check=False)
 
 
 class CommandError(LocalAwsError):

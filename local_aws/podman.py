@@ -25,7 +25,7 @@ if [ -z "$pid" ] || [ ! -d "/proc/$pid" ]; then
   echo "podman: no miniature runs in {directory}: run 'python -m local_aws up' first" >&2
   exit 125
 fi
-exec nsenter --target "$pid" --mount --net --pid --ipc --cgroup --wdns="$PWD" {env} podman "$@"
+exec nsenter --target "$pid" --mount --net --pid --ipc --wdns="$PWD" {env} podman "$@"
 """
 
 
