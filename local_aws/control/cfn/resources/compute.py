@@ -110,9 +110,9 @@ class Instance(ResourceType):
         ctx.client("ec2").terminate_instances(InstanceIds=[physical_id])
 
 
-def _script(user_data: str) -> bytes:
+def _script(user_data: str) -> str:
     """Return user data as it was before the template's Base64: boto3 encodes it for the API itself."""
-    return base64.b64decode(user_data, validate=True)
+    return base64.b64decode(user_data, validate=True).decode()
 
 
 def _interface(item: Properties) -> dict[str, Any]:
