@@ -19,6 +19,9 @@ def apply() -> None:
     """Apply all corrections; a second call changes nothing."""
     if _applied:
         return
+    from moto.awslambda.models import LambdaFunction
+    from moto.ec2.models.elastic_block_store import EBSBackend
+    from moto.ec2.models.instances import Instance, InstanceBackend
     from moto.ec2.models.vpcs import VPCBackend
     from moto.ssm.models import SimpleSystemManagerBackend
 
@@ -26,6 +29,12 @@ def apply() -> None:
     _wrap(SimpleSystemManagerBackend, "get_parameters", _public_parameters)
     _wrap(VPCBackend, "create_vpc_endpoint", _create_endpoint)
     _wrap(VPCBackend, "delete_vpc_endpoints", _delete_endpoints)
+    _wrap(InstanceBackend, "run_instances", _run_instances)
+    _wrap(EBSBackend, "attach_volume", _attach_volume)
+    _wrap(Instance, "terminate", _terminate)
+    _wrap_property(Instance, "network_interfaces", _interfaces)
+    _wrap_property(Instance, "private_ip_address", _address)
+    _wrap_property(LambdaFunction, "vpc_config", _vpc_config)
 
 
 def _wrap(owner: Any, name: str, replacement: Callable[..., Any]) -> None:
@@ -37,6 +46,13 @@ def _wrap(owner: Any, name: str, replacement: Callable[..., Any]) -> None:
         return replacement(functools.partial(original, self), self, *args, **kwargs)
 
     setattr(owner, name, method)
+    _applied.add(f"{owner.__name__}.{name}")
+
+
+def _wrap_property(owner: Any, name: str, replacement: Callable[..., Any]) -> None:
+    """Replace a property by one that gets the original's getter as its first argument."""
+    getter = getattr(owner, name).fget
+    setattr(owner, name, property(lambda self: replacement(functools.partial(getter, self), self)))
     _applied.add(f"{owner.__name__}.{name}")
 
 
@@ -118,3 +134,63 @@ def _delete_endpoints(original: Callable[..., Any], self: Any, vpce_ids: Any = N
     for endpoint_id in vpce_ids or []:
         self.vpc_end_points.pop(endpoint_id, None)
     return result
+
+
+# -- ec2: an interface or a volume of its own serves one instance at a time and outlives it
+
+
+def _run_instances(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> Any:
+    from moto.ec2.exceptions import EC2ClientError
+
+    for nic in kwargs.get("nics") or []:
+        interface_id = nic.get("NetworkInterfaceId")
+        if interface_id and self.get_network_interface(interface_id).instance is not None:
+            raise EC2ClientError(
+                "InvalidNetworkInterface.InUse",
+                f"Interface: [{interface_id}] in use.",
+            )
+    return original(*args, **kwargs)
+
+
+def _attach_volume(
+    original: Callable[..., Any], self: Any, volume_id: str, *args: Any, **kwargs: Any
+) -> Any:
+    from moto.ec2.exceptions import EC2ClientError
+
+    if self.get_volume(volume_id).attachment is not None:
+        raise EC2ClientError("VolumeInUse", f"{volume_id} is already attached to an instance")
+    return original(volume_id, *args, **kwargs)
+
+
+def _terminate(original: Callable[..., Any], self: Any) -> Any:
+    result = original()
+    for eni in self.nics.values():
+        if not eni.delete_on_termination:
+            eni.instance = None
+            eni.attachment_id = None
+            eni.attach_time = None
+            eni.device_index = None
+            eni.status = "available"
+    return result
+
+
+def _interfaces(original: Callable[..., Any], self: Any) -> Any:
+    return [] if self.state == "terminated" else original()
+
+
+def _address(original: Callable[..., Any], self: Any) -> Any:
+    return None if self.state == "terminated" else original()
+
+
+# -- lambda: a function's VPC is its subnets'
+
+
+def _vpc_config(original: Callable[..., Any], self: Any) -> Any:
+    from moto.ec2.models import ec2_backends
+
+    config = original()
+    if not config:
+        return config
+    ec2 = ec2_backends[self.account_id][self.region]
+    vpcs = [ec2.get_subnet(subnet).vpc_id for subnet in config.get("SubnetIds") or []]
+    return {**config, "VpcId": vpcs[0] if vpcs else ""}

@@ -373,3 +373,7 @@ def test_settings_of_a_bucket_are_kept(s3: Any, bucket: str) -> None:
     )
     [rule] = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     assert rule["Expiration"] == {"Days": 1}
+
+
+def test_list_of_buckets_needs_a_signature(plane: RunningPlane) -> None:
+    assert plain(plane.port, "GET", "/")[0] == 403

@@ -499,3 +499,39 @@ def test_unsupported_call_fails_by_name(stacks: Any) -> None:
 def test_service_that_nobody_checked_fails_by_name(plane: RunningPlane) -> None:
     with pytest.raises(ClientError, match="dynamodb ListTables is not supported by the miniature"):
         plane.client("dynamodb").list_tables()
+
+
+def test_second_instance_cannot_take_an_interface_in_use(
+    plane: RunningPlane, network: dict[str, str]
+) -> None:
+    with pytest.raises(ClientError, match="InvalidNetworkInterface.InUse"):
+        plane.client("ec2").run_instances(
+            ImageId=network["Image"],
+            MinCount=1,
+            MaxCount=1,
+            NetworkInterfaces=[{"NetworkInterfaceId": network["Interface"], "DeviceIndex": 0}],
+        )
+
+
+def test_replacing_the_instance_in_one_update_goes_back(
+    stacks: Any, network: dict[str, str]
+) -> None:
+    other = NETWORK.replace("InstanceType: t3.small", "InstanceType: t3.small\n      KeyName: new")
+    stack = update(stacks, "network", other)
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert outputs(stack)["Interface"] == network["Interface"]
+
+
+def test_deleted_stack_leaves_only_what_it_retains(plane: RunningPlane, stacks: Any) -> None:
+    template = NETWORK.replace("10.7.", "10.8.")
+    made = outputs(create(stacks, "deleted", template))
+    stack_id = describe(stacks, "deleted")["StackId"]
+    stacks.delete_stack(StackName="deleted")
+    assert describe(stacks, stack_id)["StackStatus"] == "DELETE_COMPLETE"
+    ec2 = plane.client("ec2")
+    left = ec2.describe_network_interfaces()["NetworkInterfaces"]
+    assert [i for i in left if i["PrivateIpAddress"].startswith("10.8.")] == []
+    [volume] = ec2.describe_volumes(VolumeIds=[made["Volume"]])["Volumes"]
+    assert volume["State"] == "available"
+    with pytest.raises(ClientError, match=r"InvalidVpcEndpointId\.NotFound"):
+        ec2.describe_vpc_endpoints(VpcEndpointIds=[made["Ssm"]])

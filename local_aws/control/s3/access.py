@@ -25,7 +25,8 @@ class Gate:
     """Decides on requests as S3 does.
 
     The account's own signature is allowed what no policy denies; an unsigned request only what the
-    bucket's policy allows. From inside, the endpoint's policy must allow it as well.
+    bucket's policy allows. From inside (the door has a port of its own), the endpoint's policy must
+    allow it as well.
     """
 
     def __init__(self, store: Store, account: str, door: Callable[[], Door | None]) -> None:
@@ -43,7 +44,7 @@ class Gate:
         bucket = self.store.backend.buckets.get(target.bucket)
         if bucket is None:
             return
-        door = self.door() if came_inside(request, bool(signature)) else None
+        door = self.door() if request.inside else None
         if signed and door is None and not bucket.policy:
             return
         access = policy.Access(
@@ -71,16 +72,6 @@ class Gate:
         if door is not None:
             context |= {"aws:SourceVpce": door.endpoint_id, "aws:SourceVpc": door.vpc_id}
         return context
-
-
-def came_inside(request: Request, has_header: bool) -> bool:
-    """Tell whether a request came from the private network through the S3 door.
-
-    The door has a port of its own. Where it is not used, AWS's own host name without a signature
-    header (apt's, or a presigned address that a host was given) tells the same.
-    """
-    aws_name = request.headers.get("host", "").split(":")[0].endswith(".amazonaws.com")
-    return request.inside or (aws_name and not has_header)
 
 
 def _denied(target: Target) -> S3Error:

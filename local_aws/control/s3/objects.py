@@ -81,6 +81,8 @@ class Objects:
     def _bucket(self, request: Request, target: Target, query: dict[str, str]) -> Response:
         if target.bucket:
             self.gate.check(request, target, query)
+        elif "authorization" not in request.headers and "X-Amz-Signature" not in query:
+            raise S3Error(403, "AccessDenied", "Access Denied")
         if target.bucket and not SETTINGS & set(query):
             if request.method == "HEAD":
                 return self._head_bucket(target.bucket)
