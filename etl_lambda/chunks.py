@@ -65,6 +65,7 @@ class Chunks:
         self._part = Part()
         self._objects = 0
         self._events = 0
+        self._gone = 0
         self._begun = False
         self._opened_at = 0.0
         self._coerced: Counter[str] = Counter()
@@ -75,7 +76,10 @@ class Chunks:
         if not self._objects:
             self._opened_at = time.monotonic()
         number, self._objects = self._objects, self._objects + 1
-        if fetched.problem is not None:
+        if fetched.problem == "vanished":
+            self._part.add_object(number, fetched, "gone", 0)
+            self._gone += 1
+        elif fetched.problem is not None:
             reject = Reject(None, fetched.problem, sample(fetched.data))
             self._part.add_reject(number, reject)
             self._part.add_object(number, fetched, "quarantined", 1)
@@ -120,7 +124,7 @@ class Chunks:
         """Hand the part to the other thread, once it has done with the one before."""
         self._wait()
         part, begun, objects = self._part, self._begun, self._objects
-        coerced, cleaned = self._coerced, self._cleaned
+        coerced, cleaned, gone = self._coerced, self._cleaned, self._gone
 
         def work() -> None:
             started = time.monotonic()
@@ -129,6 +133,7 @@ class Chunks:
             self._staging.copy(part)
             if last:
                 result = self._staging.apply_chunk(self._run, self._reload)
+                result["objects_gone"] = gone
                 self._book(result, objects, coerced, cleaned)
             self.longest_seconds = max(self.longest_seconds, time.monotonic() - started)
 

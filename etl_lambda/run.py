@@ -193,11 +193,11 @@ class Run:
             attempts=self._limits.attempts,
         )
         for page in walk:
-            wanted = page if request.reload else warehouse.unknown(page)
-            backlog.add(wanted)
+            unknown = warehouse.unknown(page)
+            backlog.add(page if request.reload else unknown)
+            if state.run is not None:
+                warehouse.record_listing(state.run, [], unknown)
             state.hours.update(found.hour for found in page)
-            if state.run is not None and not request.reload:
-                warehouse.record_listing(state.run, [], wanted)
         if state.run is not None:
             hours = window.hours_listed(state.window, state.tally.days, now)
             warehouse.record_listing(state.run, hours, [])
@@ -226,11 +226,7 @@ class Run:
                 state.chunk_seconds = chunks.longest_seconds
                 if self._out_of_time(state):
                     break
-                if fetched.problem == "vanished":
-                    state.counts.objects["vanished"] += 1
-                    state.done(1)
-                else:
-                    chunks.add(fetched)
+                chunks.add(fetched)
             chunks.finish()
 
     def _out_of_time(self, state: _State) -> bool:

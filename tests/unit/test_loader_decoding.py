@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from etl_lambda.copying import cell
 from etl_lambda.decoding import Record, Reject, decode
-from etl_lambda.mapping import COLUMNS, Facts, map_object
+from etl_lambda.mapping import COLUMNS, Facts, Mapped, map_object
 from etl_lambda.settings import Limits
 
 LIMITS = Limits()
@@ -209,6 +209,11 @@ def test_records_beyond_the_limit_are_one_reject() -> None:
     assert found(lines, Limits(records=2)) == [(0, "a"), (1, "b"), (2, "too_many_records")]
 
 
+def assert_places_differ(mapped: Mapped) -> None:
+    places = [row.position for row in mapped.rows] + [item.position for item in mapped.rejects]
+    assert len(places) == len(set(places))
+
+
 # Speed is a matter of the benches: a shared machine may be slow.
 RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
@@ -242,6 +247,7 @@ def test_every_record_becomes_a_row_or_a_reject(
     posted = any("0" in event or "1" in event for event in events)
     if events and not posted:
         assert len(mapped.rows) + len(mapped.rejects) == len(events)
+    assert_places_differ(mapped)
     for row in mapped.rows:
         for column in COLUMNS:
             text = cell(getattr(row, column))
@@ -259,6 +265,7 @@ def test_every_record_becomes_a_row_or_a_reject(
 )
 def test_no_bytes_at_all_raise(data: bytes) -> None:
     mapped = map_object(data, FACTS)
+    assert_places_differ(mapped)
     assert len(mapped.rows) + len(mapped.rejects) >= (0 if data.strip().startswith(b"[") else 1)
 
 
@@ -267,4 +274,5 @@ def test_no_bytes_at_all_raise(data: bytes) -> None:
 def test_a_broken_gzip_raises_nothing(place: int, byte: int) -> None:
     data = bytearray(gzip.compress(b"\n".join([A, B, C] * 30)))
     data[place % len(data)] = byte
-    map_object(bytes(data), FACTS)
+    mapped = map_object(bytes(data), FACTS)
+    assert_places_differ(mapped)
