@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import threading
 from pathlib import Path
@@ -40,13 +41,17 @@ def main() -> None:
     server.bind("127.0.0.1", settings.port)
     if settings.inside_port:
         server.bind("127.0.0.1", settings.inside_port, inside=True)
+
+    def end() -> None:
+        plane.close()  # it calls the server, which must still answer
+        server.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: threading.Thread(target=server.stop).start())
+        signal.signal(number, lambda *_: threading.Thread(target=end).start())
     plane.start()
-    try:
-        server.run()
-    finally:
-        plane.close()
+    server.run()
+    logging.shutdown()
+    os._exit(0)  # threads that wait for a function's reply would hold the process
 
 
 if __name__ == "__main__":

@@ -54,6 +54,6 @@ def running_plane(state: Path, sessions_url: str = "") -> Iterator[RunningPlane]
     try:
         yield RunningPlane(plane, port, inside)
     finally:
+        plane.close()
         server.stop()
         thread.join(5)
-        plane.close()

@@ -504,7 +504,7 @@ def test_service_that_nobody_checked_fails_by_name(plane: RunningPlane) -> None:
 def test_second_instance_cannot_take_an_interface_in_use(
     plane: RunningPlane, network: dict[str, str]
 ) -> None:
-    with pytest.raises(ClientError, match="InvalidNetworkInterface.InUse"):
+    with pytest.raises(ClientError, match=r"InvalidNetworkInterface\.InUse"):
         plane.client("ec2").run_instances(
             ImageId=network["Image"],
             MinCount=1,

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from local_aws.control.cfn import describe
 from local_aws.control.cfn.dynamic import DynamicReferences
 from local_aws.control.cfn.engine import Engine, Plan
 from local_aws.control.cfn.errors import ResourceError, StackError
@@ -335,55 +336,13 @@ class CloudFormation:
 
     def describe_change_set(self, fields: dict[str, str]) -> dict[str, Any]:
         """Tell what a change set would do."""
-        item = self._change_set(fields)
-        return {
-            **self._summary(item),
-            "Parameters": _parameters(item.supplied),
-            "Capabilities": item.capabilities,
-            "Tags": _tags(item.tags),
-            "Changes": [
-                {
-                    "Type": "Resource",
-                    "ResourceChange": {
-                        "Action": change.action,
-                        "LogicalResourceId": change.logical_id,
-                        "PhysicalResourceId": change.physical_id or None,
-                        "ResourceType": change.type,
-                        "Replacement": (
-                            None if change.action != "Modify" else str(change.replacement)
-                        ),
-                        "Scope": ["Properties"] if change.action == "Modify" else [],
-                        "Details": [
-                            {
-                                "Target": {"Attribute": "Properties", "Name": name},
-                                "Evaluation": "Static",
-                                "ChangeSource": "DirectModification",
-                            }
-                            for name in change.names
-                        ],
-                    },
-                }
-                for change in item.changes
-            ],
-        }
-
-    def _summary(self, item: ChangeSet) -> dict[str, Any]:
-        return {
-            "ChangeSetId": item.id,
-            "ChangeSetName": item.name,
-            "StackId": item.stack.id,
-            "StackName": item.stack.name,
-            "Status": item.status,
-            "StatusReason": item.reason or None,
-            "ExecutionStatus": item.execution_status,
-            "CreationTime": item.created_at,
-        }
+        return describe.change_set(self._change_set(fields))
 
     def list_change_sets(self, fields: dict[str, str]) -> dict[str, Any]:
         """List a stack's change sets."""
         stack = self.find(fields["StackName"])
         found = [item for item in self.change_sets.values() if item.stack is stack]
-        return {"Summaries": [self._summary(item) for item in found]}
+        return {"Summaries": [describe.summary(item) for item in found]}
 
     def delete_change_set(self, fields: dict[str, str]) -> dict[str, Any]:
         """Forget a change set."""
@@ -422,9 +381,9 @@ class CloudFormation:
     def describe_stacks(self, fields: dict[str, str]) -> dict[str, Any]:
         """Describe one stack or all living ones."""
         if fields.get("StackName"):
-            return {"Stacks": [_describe(self.find(fields["StackName"]))]}
+            return {"Stacks": [describe.stack_details(self.find(fields["StackName"]))]}
         living = [stack for stack in self.stacks if stack.status != "DELETE_COMPLETE"]
-        return {"Stacks": [_describe(stack) for stack in living]}
+        return {"Stacks": [describe.stack_details(stack) for stack in living]}
 
     def list_stacks(self, fields: dict[str, str]) -> dict[str, Any]:
         """List stacks, deleted ones too, newest first."""
@@ -470,7 +429,7 @@ class CloudFormation:
     def list_resources(self, fields: dict[str, str]) -> dict[str, Any]:
         """List a stack's resources."""
         stack = self.find(fields["StackName"])
-        return {"StackResourceSummaries": [_resource(r) for r in stack.resources.values()]}
+        return {"StackResourceSummaries": [describe.resource(r) for r in stack.resources.values()]}
 
     def describe_resources(self, fields: dict[str, str]) -> dict[str, Any]:
         """Describe a stack's resources, or one by its logical id."""
@@ -479,7 +438,7 @@ class CloudFormation:
         return {
             "StackResources": [
                 {
-                    **_resource(r, "Timestamp"),
+                    **describe.resource(r, "Timestamp"),
                     "StackName": stack.name,
                     "StackId": stack.id,
                 }
@@ -496,7 +455,7 @@ class CloudFormation:
             raise StackError(f"Resource {name} does not exist for stack {stack.name}")
         return {
             "StackResourceDetail": {
-                **_resource(stack.resources[name]),
+                **describe.resource(stack.resources[name]),
                 "StackName": stack.name,
                 "StackId": stack.id,
             }
@@ -512,7 +471,7 @@ class CloudFormation:
         template = load_template(stack.body if stack else self._body(fields, None))
         return {
             "Description": template.get("Description"),
-            "Parameters": _slots(template),
+            "Parameters": describe.slots(template),
             "ResourceTypes": sorted({r["Type"] for r in template["Resources"].values()}),
             "Capabilities": [],
         }
@@ -520,7 +479,7 @@ class CloudFormation:
     def validate_template(self, fields: dict[str, str]) -> dict[str, Any]:
         """Check a template's outline."""
         template = load_template(self._body(fields, None))
-        return {"Description": template.get("Description"), "Parameters": _slots(template)}
+        return {"Description": template.get("Description"), "Parameters": describe.slots(template)}
 
     def list_exports(self, fields: dict[str, str]) -> dict[str, Any]:  # noqa: ARG002
         """List what stacks export."""
@@ -550,80 +509,6 @@ class CloudFormation:
         """Return a stack's policy, of which there is none here."""
         self.find(fields["StackName"])
         return {}
-
-
-def _parameters(supplied: dict[str, str]) -> list[dict[str, str]]:
-    return [{"ParameterKey": k, "ParameterValue": v} for k, v in supplied.items()]
-
-
-def _tags(tags: dict[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def _slots(template: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "ParameterKey": name,
-            "DefaultValue": as_text(slot["Default"]) if "Default" in slot else None,
-            "ParameterType": slot.get("Type", "String"),
-            "NoEcho": bool(slot.get("NoEcho", False)),
-            "Description": slot.get("Description", ""),
-        }
-        for name, slot in (template.get("Parameters") or {}).items()
-    ]
-
-
-def _described_parameters(stack: Stack) -> list[dict[str, Any]]:
-    found = []
-    for name, slot in (stack.template.get("Parameters") or {}).items():
-        text = stack.supplied.get(name, as_text(slot.get("Default", "")))
-        resolved = None
-        if str(slot.get("Type", "")).startswith("AWS::SSM::Parameter::Value<"):
-            resolved = as_text(stack.parameters[name])
-        if slot.get("NoEcho"):
-            text = "****"
-        found.append({"ParameterKey": name, "ParameterValue": text, "ResolvedValue": resolved})
-    return found
-
-
-def _describe(stack: Stack) -> dict[str, Any]:
-    return {
-        "StackId": stack.id,
-        "StackName": stack.name,
-        "Description": stack.template.get("Description"),
-        "Parameters": _described_parameters(stack),
-        "CreationTime": stack.created_at,
-        "LastUpdatedTime": stack.updated_at,
-        "DeletionTime": stack.deleted_at,
-        "StackStatus": stack.status,
-        "StackStatusReason": stack.reason or None,
-        "DisableRollback": stack.disable_rollback,
-        "NotificationARNs": stack.notification_arns,
-        "Capabilities": stack.capabilities,
-        "RoleARN": stack.role_arn or None,
-        "EnableTerminationProtection": stack.protected,
-        "Tags": _tags(stack.tags),
-        "Outputs": [
-            {
-                "OutputKey": output.key,
-                "OutputValue": output.value,
-                "Description": output.description or None,
-                "ExportName": output.export or None,
-            }
-            for output in stack.outputs.values()
-        ],
-    }
-
-
-def _resource(resource: Any, stamp: str = "LastUpdatedTimestamp") -> dict[str, Any]:
-    return {
-        "LogicalResourceId": resource.logical_id,
-        "PhysicalResourceId": resource.physical_id,
-        "ResourceType": resource.type,
-        stamp: resource.updated_at,
-        "ResourceStatus": resource.status,
-        "ResourceStatusReason": resource.reason or None,
-    }
 
 
 _ACTIONS: dict[str, Callable[[CloudFormation, dict[str, str]], Any]] = {
