@@ -27,7 +27,7 @@ def call(endpoint: str, region: str, profile: str, action: str, request: dict[st
         "Content-Type": "application/x-amz-json-1.1",
         "X-Amz-Target": f"AmazonSSM.{action}",
     }
-    headers.update(_signature(endpoint, region, profile, headers, body))
+    headers.update(signature(endpoint, region, profile, headers, body))
     url = endpoint if urllib.parse.urlsplit(endpoint).path else endpoint + "/"
     context = None
     if endpoint.startswith("https:"):
@@ -70,7 +70,7 @@ def credentials(profile: str) -> tuple[str, str, str]:
     )
 
 
-def _signature(
+def signature(
     endpoint: str, region: str, profile: str, headers: dict[str, str], body: bytes
 ) -> dict[str, str]:
     """Make the headers of Signature Version 4 for a POST."""
