@@ -6,25 +6,21 @@ one bad record never costs its neighbours.
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from etl_lambda.settings import Limits
+from etl_lambda.unpacking import WHITE, UnpackError, unmark, unpack
 
 SAMPLE_BYTES = 4096
 INGEST = "_ingest"
-_GZIP_MAGIC = b"\x1f\x8b"
-_PIECE = 2**20
 # A whole string, or one character that opens, closes or separates. The string part cannot backtrack.
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
-_WHITE = b" \t\r\n"
 
 
 class Reject(msgspec.Struct, frozen=True):
@@ -56,7 +52,7 @@ def decode(data: bytes, limits: Limits) -> Iterator[Record | Reject]:
     """
     try:
         plain, truncated = unpack(data, limits)
-    except _UnpackError as error:
+    except UnpackError as error:
         yield Reject(None, error.reason, sample(data))
         return
     for count, item in enumerate(_parse(plain, limits, truncated)):
@@ -68,65 +64,6 @@ def decode(data: bytes, limits: Limits) -> Iterator[Record | Reject]:
 
 def _bytes_of(item: Record | Reject) -> bytes:
     return sample(item.raw) if isinstance(item, Record) else item.sample
-
-
-class _UnpackError(Exception):
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def unpack(data: bytes, limits: Limits) -> tuple[bytes, bool]:
-    """Return the unpacked UTF-8 bytes without BOM, and whether a gzip broke off before its end.
-
-    Bytes that are no gzip come back as they are; a gzip in a gzip is unpacked as well.
-    """
-    truncated = False
-    for _ in range(2):
-        if not data.startswith(_GZIP_MAGIC):
-            break
-        data, cut = _gunzip(data, limits.decompressed_bytes)
-        truncated = truncated or cut
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        try:
-            data = data.decode("utf-16").encode()
-        except UnicodeError as error:
-            raise _UnpackError("not_utf8") from error
-    return _unmark(data), truncated
-
-
-def _unmark(data: bytes) -> bytes:
-    """Strip white space and byte order marks from both ends."""
-    data = data.strip(_WHITE)
-    while data.startswith(codecs.BOM_UTF8):
-        data = data[len(codecs.BOM_UTF8) :].lstrip(_WHITE)
-    return data
-
-
-def _gunzip(data: bytes, most: int) -> tuple[bytes, bool]:
-    """Unpack all members of a gzip; never holds more than `most` bytes (and one piece) of output."""
-    out = bytearray()
-    rest = data
-    while rest.startswith(_GZIP_MAGIC):
-        member = zlib.decompressobj(wbits=31)
-        try:
-            out += member.decompress(rest, _PIECE)
-            while not member.eof and member.unconsumed_tail:
-                out += member.decompress(member.unconsumed_tail, _PIECE)
-                if len(out) > most:
-                    raise _UnpackError("object_too_large")
-            if not member.eof:
-                out += member.flush()
-        except zlib.error as error:
-            raise _UnpackError("corrupt_gzip") from error
-        if len(out) > most:
-            raise _UnpackError("object_too_large")
-        if not member.eof:
-            return bytes(out), True
-        rest = member.unused_data
-    if rest.strip(b"\0"):  # zero padding after the last member is usual, anything else is not
-        raise _UnpackError("corrupt_gzip")
-    return bytes(out), False
 
 
 def _parse(text: bytes, limits: Limits, truncated: bool) -> Iterator[Record | Reject]:
@@ -176,7 +113,7 @@ def _broken_array(text: bytes, limits: Limits) -> Iterator[Record | Reject]:
             for item in _record(position, piece, limits):
                 position += 1
                 yield item
-    rest = text[end:].strip(_WHITE)
+    rest = text[end:].strip(WHITE)
     if closed:
         if rest:
             yield from _objects(rest, limits, position)
@@ -197,7 +134,7 @@ def _elements(text: bytes) -> Iterator[tuple[bytes, int, bool]]:
         elif mark in (b"]", b"}"):
             depth -= 1
         if depth == 0 or (depth == 1 and mark == b","):
-            yield text[begin : token.start()].strip(_WHITE), token.end(), depth == 0
+            yield text[begin : token.start()].strip(WHITE), token.end(), depth == 0
             begin = token.end()
         if depth == 0:
             return
@@ -234,7 +171,7 @@ def _lines(text: bytes) -> Iterator[bytes]:
     while begin < len(text):
         end = text.find(b"\n", begin)
         end = len(text) if end < 0 else end
-        line = _unmark(text[begin:end])
+        line = unmark(text[begin:end])
         if line:
             yield line
         begin = end + 1
@@ -246,16 +183,16 @@ def _top_level(text: bytes) -> Iterator[bytes]:
     for token in _TOKEN.finditer(text):
         mark = token[0]
         if mark in (b"[", b"{"):
-            if depth == 0 and (between := text[begin : token.start()].strip(_WHITE)):
+            if depth == 0 and (between := text[begin : token.start()].strip(WHITE)):
                 yield between
                 begin = token.start()
             depth += 1
         elif mark in (b"]", b"}") and depth:
             depth -= 1
             if depth == 0:
-                yield text[begin : token.end()].strip(_WHITE)
+                yield text[begin : token.end()].strip(WHITE)
                 begin = token.end()
-    if rest := text[begin:].strip(_WHITE):
+    if rest := text[begin:].strip(WHITE):
         yield rest
 
 

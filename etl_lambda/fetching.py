@@ -154,11 +154,16 @@ class Fetcher:
 
     def __exit__(self, *error: object) -> None:
         self._stop.set()
-        self._thread.join(timeout=60)
+        self._thread.join(timeout=5)  # a read that hangs ends with its own time-out
 
-    def __iter__(self) -> Iterator[Fetched]:
+    def __iter__(self) -> Iterator[Fetched | None]:
+        """Yield the objects; None once a second while there is none, so that time can be looked at."""
         while True:
-            batch = self._out.get()
+            try:
+                batch = self._out.get(timeout=1)
+            except queue.Empty:
+                yield None
+                continue
             if batch is None:
                 return
             if isinstance(batch, BaseException):

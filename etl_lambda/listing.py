@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,7 +51,7 @@ class _Task:
 
 def walk(
     client: Lister, window: Window, tally: Tally, *, workers: int, attempts: int
-) -> Iterator[list[Found]]:
+) -> Generator[list[Found], None, None]:
     """Yield the objects of the window page by page, in no order; `tally` counts as it goes.
 
     At most `workers` requests are under way, and no more pages wait in memory. Raises LoaderError.

@@ -56,6 +56,7 @@ class _State:
     tally: Tally = field(default_factory=Tally)
     run: int | None = None
     remaining: int = 0
+    listed_whole: bool = True
     chunk_seconds: float = 0.0
     hours: Counter[datetime] = field(default_factory=Counter)
     window: window.Window | None = None
@@ -63,6 +64,10 @@ class _State:
     def done(self, objects: int) -> None:
         """Book objects that need no further work."""
         self.remaining -= objects
+
+    def result(self) -> Result:
+        """Return what a run that did not fail has come to."""
+        return "loaded" if self.listed_whole and not self.remaining else "partial"
 
 
 class Run:
@@ -115,7 +120,7 @@ class Run:
         try:
             if request.dry_run:
                 self._list(warehouse, request, state)
-                return "partial" if state.remaining else "loaded"
+                return state.result()
             warehouse.lock(min(patience, max(0.0, self._clock.left())), self._sleep)
             return self._locked(warehouse, request, state)
         finally:
@@ -130,7 +135,7 @@ class Run:
         try:
             backlog = self._list(warehouse, request, state, full)
             self._load(warehouse, backlog, request, state)
-            result: Result = "partial" if state.remaining else "loaded"
+            result = state.result()
             warehouse.finish_run(state.run, result, self._counts(state), self._listed(state), None)
             return result
         except LoaderError as error:
@@ -162,6 +167,7 @@ class Run:
         days = self._limits.relist_days if full else None
         state.window = window.of_request(request, now, start, days)
         state.tally = Tally()
+        state.listed_whole = True
         state.hours = Counter()
         backlog = Backlog(self._limits.run_objects)
         if request.quarantine:
@@ -185,14 +191,18 @@ class Run:
     ) -> None:
         """List the window into the backlog; the hours are booked when all of them were listed."""
         assert state.window is not None  # noqa: S101 - for the type checker
-        walk = listing.walk(
+        pages = listing.walk(
             self._bucket.lister(),
             state.window,
             state.tally,
             workers=self._limits.list_concurrency,
             attempts=self._limits.attempts,
         )
-        for page in walk:
+        for page in pages:
+            if self._out_of_time(state):
+                state.listed_whole = False
+                pages.close()
+                return
             unknown = warehouse.unknown(page)
             backlog.add(page if request.reload else unknown)
             if state.run is not None:
@@ -226,7 +236,8 @@ class Run:
                 state.chunk_seconds = chunks.longest_seconds
                 if self._out_of_time(state):
                     break
-                chunks.add(fetched)
+                if fetched is not None:
+                    chunks.add(fetched)
             chunks.finish()
 
     def _out_of_time(self, state: _State) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from etl_lambda.chunks import Chunks
+from etl_lambda.fetching import Fetched
 from etl_lambda.request import Request
 from etl_lambda.run import Clock, Run
 from tests.loader.conftest import BUCKET, World
@@ -291,22 +293,42 @@ def test_values_were_counted_by_column(world: World) -> None:
     assert (reply["coerced"], reply["cleaned"]) == ({"user_id": 1}, {"session_id": 1})
 
 
-def test_time_running_out_gives_partial_and_the_next_run_goes_on(world: World) -> None:
+def test_time_running_out_gives_partial_and_the_next_run_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(40):
         world.put(f"{HOUR}/event-{number:02}.json", event("click", number))
-    seconds = iter([100.0] * 25 + [1.0] * 1000)
+    taken: list[int] = []
+    original = Chunks.add
 
-    class RunningOut(Clock):
+    def add(self: Chunks, fetched: Fetched) -> None:
+        taken.append(1)
+        original(self, fetched)
+
+    class RunsOut(Clock):
         def left(self) -> float:
-            return next(seconds)
+            return 1.0 if len(taken) >= 12 else 1000.0
 
-    reply = world.runner(RunningOut(), chunk_objects=5)(Request())
-    assert reply["result"] == "partial"
-    remaining = reply["objects"]["remaining"]
-    assert 0 < remaining < 40
-    assert len(world.names()) == 40 - remaining
+    monkeypatch.setattr(Chunks, "add", add)
+    reply = world.runner(RunsOut(), chunk_objects=5)(Request())
+    assert (reply["result"], reply["objects"]["remaining"]) == ("partial", 28)
+    assert len(world.names()) == 12
     assert world.load({})["result"] == "loaded"
     assert len(world.names()) == 40
+
+
+def test_time_running_out_while_listing_proves_no_hour(world: World) -> None:
+    world.put(f"{HOUR}/event-1.json", event("a"))
+
+    class Out(Clock):
+        def left(self) -> float:
+            return 5.0
+
+    reply = world.runner(Out())(Request())
+    assert reply["result"] == "partial"
+    assert world.query("SELECT count(*) FROM etl.listed_hours") == [(0,)]
+    assert world.load({})["result"] == "loaded"
+    assert world.names() == ["a"]
 
 
 def test_more_objects_than_one_run_takes_are_partial(world: World) -> None:
