@@ -107,7 +107,14 @@ class Instance(ResourceType):
         ec2.start_instances(InstanceIds=[instance])
 
     def delete(self, ctx: Context, physical_id: str, props: Properties) -> None:
-        ctx.client("ec2").terminate_instances(InstanceIds=[physical_id])
+        ec2 = ctx.client("ec2")
+        of_instance = [{"Name": "attachment.instance-id", "Values": [physical_id]}]
+        joined = ec2.describe_network_interfaces(Filters=of_instance)["NetworkInterfaces"]
+        ec2.terminate_instances(InstanceIds=[physical_id])
+        # AWS lets an interface with a life of its own go free when its instance ends; moto does not.
+        for interface in joined:
+            if not interface["Attachment"].get("DeleteOnTermination"):
+                ec2.detach_network_interface(AttachmentId=interface["Attachment"]["AttachmentId"])
 
 
 def _script(user_data: str) -> str:
