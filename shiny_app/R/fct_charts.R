@@ -1,0 +1,178 @@
+# Charts as inline SVG in data units, stretched, strokes not scaled; words in HTML over them. Pure.
+# One markup for every width, no script, and a table with the same numbers beside each.
+
+#' Ticks from 0 in round steps, at most about n of them
+nice_ticks <- function(top, n = 4) {
+  if (!is.finite(top) || top <= 0) return(c(0, 1))
+  steps <- as.vector(outer(c(1, 2, 2.5, 4, 5), 10^(0:9)))
+  steps <- sort(steps[steps %% 1 == 0])
+  step <- steps[steps * n >= top][1L]
+  seq(0, ceiling(top / step) * step, by = step)
+}
+
+svg_path <- function(y, top, low = 0) {
+  if (!length(y)) return("")
+  points <- sprintf("%g %.1f", seq_along(y) - 0.5, 100 - 100 * (y - low) / (top - low))
+  paste0("M", paste(points, collapse = "L"))
+}
+
+svg_plot <- function(width, ..., class = NULL, label) {
+  tags$svg(
+    class = class, viewBox = sprintf("0 0 %g 100", width), preserveAspectRatio = "none",
+    role = "img", "aria-label" = label, ...
+  )
+}
+
+svg_line <- function(class, d) tags$path(class = class, d = d)
+
+#' Shape of a measure: from its lowest to its highest value, complete buckets only
+sparkline <- function(now, before, label) {
+  low <- min(now, before)
+  top <- max(now, before)
+  if (!is.finite(top) || length(now) < 2L) return(NULL)
+  if (top == low) top <- low + 1
+  svg_plot(length(now), class = "spark", label = label,
+    if (length(before)) svg_line("prev", svg_path(utils::head(before, length(now)), top, low)),
+    svg_line("line", svg_path(now, top, low))
+  )
+}
+
+#' Which buckets get a word under the axis: about eight, counted from the newest
+axis_marks <- function(n) {
+  step <- max(1L, ceiling(n / 8))
+  seq(n, 1L, by = -step)
+}
+
+#' A line of the period over the one before; buckets still open are hollow and hatched, never joined
+#'
+#' @param now Values. @param open Logical, whether a bucket is provisional. @param before Values of the
+#'   period before, or NULL. @param ticks_words Words under the axis. @param tips Words when hovering.
+line_chart <- function(now, open, before, ticks_words, tips, label, height = 204L) {
+  n <- length(now)
+  ticks <- nice_ticks(max(c(now, before, 0)))
+  top <- ticks[length(ticks)]
+  closed <- utils::head(now, max(0L, n - sum(rev(cumprod(rev(open))))))
+  first_open <- if (length(closed) < n) length(closed) + 1L else NA_integer_
+  marks <- axis_marks(n)
+  dot <- sprintf("M%g %.1fh0", first_open - 0.5, 100 - 100 * now[first_open] / top)
+  tags$div(
+    class = "plot", style = sprintf("--h:%dpx", height),
+    tags$div(class = "y", "aria-hidden" = "true", lapply(ticks, function(tick) {
+      tags$span(style = sprintf("bottom:%.2f%%", 100 * tick / top), fmt_count(tick))
+    })),
+    tags$div(
+      class = "area",
+      svg_plot(n, label = label,
+        lapply(ticks, function(tick) {
+          svg_line("grid", sprintf("M0 %.2fH%d", 100 - 100 * tick / top, n))
+        }),
+        if (length(closed) > 1L) {
+          svg_line("fill", sprintf("%sV100H.5Z", svg_path(closed, top)))
+        },
+        if (length(before)) svg_line("prev", svg_path(utils::head(before, n), top)),
+        svg_line("line", svg_path(closed, top)),
+        if (length(closed) == 1L) svg_line("dot", sprintf("M.5 %.1fh0", 100 - 100 * closed / top)),
+        if (!is.na(first_open) && now[first_open] > 0) {
+          list(svg_line("dot", dot), svg_line("dot hole", dot))
+        }
+      ),
+      if (!is.na(first_open)) {
+        tags$div(class = "open-band", style = sprintf("width:%.2f%%", 100 * (n - length(closed)) / n))
+      },
+      tags$div(class = "hits", "aria-hidden" = "true", lapply(seq_len(n), function(i) {
+        tags$span(
+          class = if (i > n * 0.6) "hit end" else "hit", tags$span(class = "tip", tips[[i]])
+        )
+      }))
+    ),
+    tags$div(class = "x", "aria-hidden" = "true", lapply(seq_along(marks), function(k) {
+      tags$span(
+        class = if (k %% 2L == 0L) "alt",
+        style = sprintf("left:%.2f%%", 100 * (marks[k] - 0.5) / n), ticks_words[marks[k]]
+      )
+    }))
+  )
+}
+
+#' Ranked bars: a list, words over the bar
+#'
+#' @param rows A data frame: label, value, words, and key for tests.
+bar_list <- function(rows, id) {
+  top <- max(rows$value, 1)
+  tags$ul(class = "bars", "data-testid" = id, lapply(seq_len(nrow(rows)), function(i) {
+    tags$li(
+      "data-key" = rows$key[i], "data-value" = rows$value[i],
+      tags$span(class = "l", rows$label[i]),
+      tags$span(class = "b", style = sprintf("--v:%.1f%%", 100 * rows$value[i] / top)),
+      tags$span(class = "v", fmt_count(rows$value[i]), tags$small(rows$words[i]))
+    )
+  }))
+}
+
+#' Steps from left to right: heights in share of the first, slopes for what is lost; open has no slopes
+funnel_chart <- function(names, counts, under, closed, label, id) {
+  n <- length(counts)
+  first <- max(counts[1L], 1)
+  height <- 100 * pmin(counts / first, 1)
+  width <- 0.36
+  tags$div(
+    class = if (closed) "funnel" else "funnel is-open", "data-testid" = id,
+    tags$ol(class = "heads", lapply(seq_len(n), function(i) {
+      tags$li(
+        "data-value" = counts[i],
+        tags$span(class = "n", names[i]), tags$strong(fmt_count(counts[i])),
+        tags$span(class = "of", fmt_rate(if (counts[1L] > 0) counts[i] / counts[1L] else NA))
+      )
+    })),
+    svg_plot(n - 1 + width, label = label, lapply(seq_len(n), function(i) {
+      x <- i - 1
+      list(
+        tags$rect(class = "lane", x = x, y = 0, width = width, height = 100),
+        tags$rect(
+          class = if (closed) "step" else "step o", x = x, y = sprintf("%.2f", 100 - height[i]),
+          width = width, height = sprintf("%.2f", height[i])
+        ),
+        if (closed && i < n) {
+          svg_line("flow", sprintf(
+            "M%g %.2fL%d %.2fV100H%gZ", x + width, 100 - height[i], i, 100 - height[i + 1L], x + width
+          ))
+        }
+      )
+    })),
+    tags$ul(class = "under", lapply(under, tags$li))
+  )
+}
+
+#' The same numbers as a table, folded
+as_table <- function(head, rows) {
+  tags$details(
+    class = "as-table", tags$summary("Show as table"),
+    tags$table(
+      class = "table table-sm", tags$thead(tags$tr(lapply(head, tags$th, scope = "col"))),
+      tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
+        tags$tr(lapply(rows[i, ], tags$td))
+      }))
+    )
+  )
+}
+
+#' Twenty-four cells a day: what became of each hour's objects
+hours_strip <- function(rows, zone) {
+  classes <- c(complete = "", quarantined = "q", gap = "g", open = "p")
+  tags$div(
+    class = "strip", role = "img", "data-testid" = "completeness",
+    "aria-label" = sprintf(
+      "%d of %d hours complete, %d with quarantined objects, %d gaps", sum(rows$state == "complete"),
+      nrow(rows), sum(rows$state == "quarantined"), sum(rows$state == "gap")
+    ),
+    lapply(seq_len(nrow(rows)), function(i) {
+      tags$span(
+        class = classes[[rows$state[i]]],
+        "data-tip" = sprintf(
+          "%s: %s objects, %s", fmt_instant(rows$hour_at[i], zone), fmt_count(rows$keys[i]),
+          rows$state[i]
+        )
+      )
+    })
+  )
+}

@@ -1,0 +1,172 @@
+# The frame of the page and its small parts. Pure.
+
+#' A definition behind an (i): by hover, focus and screen reader
+info <- function(term, definition) {
+  tags$button(
+    type = "button", class = "i", "aria-label" = paste0(term, ": ", definition),
+    "data-def" = definition, "i"
+  )
+}
+
+change_tag <- function(change) {
+  if (is.null(change)) return(NULL)
+  tags$span(class = paste("delta", change$tone), change$text)
+}
+
+#' A card: a headline with its definition, and what is in it
+panel <- function(title, ..., term = NULL, end = NULL, footer = NULL) {
+  bslib::card(
+    bslib::card_header(
+      tags$h2(title), if (!is.null(term)) info(title, definitions[[term]]),
+      if (!is.null(end)) tags$span(class = "end", end)
+    ),
+    bslib::card_body(..., fillable = FALSE),
+    if (!is.null(footer)) bslib::card_footer(footer)
+  )
+}
+
+state_words <- function(strong, text, class = NULL, id = NULL) {
+  tags$div(
+    class = paste("state", class), "data-testid" = id, role = "status",
+    tags$strong(strong), tags$p(text)
+  )
+}
+
+empty_words <- function(view) {
+  text <- if (length(view$login)) {
+    "No event passes the filter in this range. Remove the login filter, or choose a longer range."
+  } else {
+    "No event was loaded for this range. Choose a longer range, or look at Pipeline for what is missing."
+  }
+  state_words("Nothing here", text, id = "empty")
+}
+
+failed_words <- function() {
+  state_words(
+    "The database does not answer",
+    "Nothing is lost. This page asks again every second and comes back by itself.",
+    class = "bad-line", id = "failed"
+  )
+}
+
+#' Draw, or say in words that the database failed
+#'
+#' @param draw A function without arguments that returns tags.
+drawn <- function(draw) {
+  tryCatch(draw(), db_error = function(error) {
+    message("dashboard: ", conditionMessage(error))
+    failed_words()
+  })
+}
+
+loading <- function(id, height = 132L) {
+  shiny::uiOutput(id, container = tags$div, class = "fade-in",
+                  tags$span(class = "skel", style = sprintf("height:%dpx", height),
+                            tags$span(class = "visually-hidden", "Loading")))
+}
+
+segment <- function(name, label, choices, class = "seg f") {
+  tags$span(
+    class = class, role = "group", "aria-label" = label, "data-choice" = name,
+    lapply(names(choices), function(value) {
+      tags$button(type = "button", "data-value" = value, "aria-pressed" = "false", choices[[value]])
+    })
+  )
+}
+
+filter_bar <- function() {
+  tags$div(
+    class = "fbar", role = "search", "aria-label" = "Filters",
+    tags$div(
+      class = "fin",
+      tags$input(type = "checkbox", id = "f", class = "visually-hidden"),
+      tags$label("for" = "f", class = "ctl fopen", "Filters"),
+      segment("range", "Range", presets),
+      tags$span(
+        class = "ctl f",
+        tags$label(class = "visually-hidden", "for" = "from", "First day"),
+        tags$input(type = "date", id = "from", "data-date" = "from"), dash,
+        tags$label(class = "visually-hidden", "for" = "to", "Last day"),
+        tags$input(type = "date", id = "to", "data-date" = "to")
+      ),
+      segment("login", "Login state", login_states[c("logged_in", "anonymous", "guest")]),
+      tags$span(
+        class = "end",
+        tags$label(class = "visually-hidden", "for" = "zone", "Time zone"),
+        tags$select(
+          id = "zone", class = "ctl", "data-select" = "zone",
+          lapply(c(default_zone, "UTC", "Asia/Kathmandu", "Europe/Berlin", "America/New_York"),
+                 function(zone) tags$option(value = zone, zone))
+        ),
+        tags$button(type = "button", class = "ctl", id = "copy", "Copy link to this view")
+      )
+    )
+  )
+}
+
+nav_bar <- function() {
+  titles <- c(overview = "Overview", funnel = "Funnel", products = "Products", pipeline = "Pipeline")
+  tags$nav(
+    class = "navbar sticky-top", "aria-label" = "Pages",
+    tags$span(
+      class = "navbar-brand",
+      tags$svg(viewBox = "0 0 18 18", "aria-hidden" = "true", tags$path(d = "M2 15V9m5 6V3m5 12V7m5 8v-4")),
+      "Clickstream"
+    ),
+    tags$ul(class = "navbar-nav", "data-choice" = "page", lapply(names(titles), function(page) {
+      tags$li(class = "nav-item", tags$a(
+        class = "nav-link", href = paste0("?page=", page), "data-value" = page, titles[[page]]
+      ))
+    })),
+    tags$div(
+      class = "tools",
+      mod_status_ui("status"),
+      tags$button(
+        type = "button", class = "ctl quiet", id = "theme", "aria-label" = "Dark or light",
+        tags$svg(
+          width = 16, height = 16, viewBox = "0 0 16 16", fill = "none", stroke = "currentColor",
+          "stroke-width" = "1.4", "aria-hidden" = "true",
+          tags$circle(cx = 8, cy = 8, r = 6), tags$path(d = "M8 2a6 6 0 0 1 0 12z", fill = "currentColor")
+        )
+      )
+    )
+  )
+}
+
+#' The whole page around the modules
+#'
+#' @param token Proves to the server that the session comes from this page.
+#' @param pages A named list of the modules' pages.
+page_frame <- function(token, pages) {
+  version <- as.character(round(max(file.mtime(c("www/dashboard.css", "www/dashboard.js")))))
+  bslib::page(
+    title = "Clickstream", lang = "en",
+    theme = bslib::bs_theme(
+      version = 5, preset = "bootstrap", base_font = bslib::font_collection("system-ui", "sans-serif")
+    ),
+    tags$head(
+      tags$meta(name = "viewport", content = "width=device-width, initial-scale=1"),
+      tags$meta(name = "session-token", content = token),
+      tags$link(rel = "icon", href = "data:,"),
+      tags$link(rel = "stylesheet", href = paste0("dashboard.css?", version)),
+      tags$script(src = paste0("dashboard.js?", version))
+    ),
+    tags$a(class = "visually-hidden-focusable", href = "#main", "Skip to the numbers"),
+    nav_bar(),
+    filter_bar(),
+    tags$main(
+      id = "main", tabindex = "-1",
+      do.call(bslib::navset_hidden, c(
+        list(id = "page"),
+        lapply(names(pages), function(name) bslib::nav_panel_hidden(name, pages[[name]]))
+      ))
+    ),
+    tags$div(id = "gone", class = "callout", hidden = NA, role = "alert",
+             "The connection to the dashboard was lost. This page opens it again by itself."),
+    tags$footer(
+      class = "page",
+      "Revenue is not shown: checkout events carry no order value. Ranges are [from, to) in the time zone",
+      "chosen. Conversion rate and its kin are sums divided by sums, never means of rates."
+    )
+  )
+}

@@ -1,0 +1,116 @@
+# Numbers, dates and event names in words. Pure.
+
+dash <- "\u2013"
+
+fmt_count <- function(x) {
+  ifelse(is.na(x), dash, formatC(x, format = "d", big.mark = ","))
+}
+
+fmt_rate <- function(x, digits = 1L) {
+  ifelse(is.na(x), dash, sprintf(paste0("%.", digits, "f%%"), 100 * x))
+}
+
+#' Prices in dong are written with points, in every language
+fmt_vnd <- function(x) {
+  ifelse(is.na(x), dash, paste(formatC(x, format = "d", big.mark = ".", decimal.mark = ","), "\u20ab"))
+}
+
+fmt_seconds <- function(x) {
+  ifelse(
+    is.na(x), dash,
+    ifelse(x >= 60, sprintf("%d min %02d s", as.integer(x %/% 60), as.integer(round(x %% 60))),
+           ifelse(x < 10, sprintf("%.1f s", x), sprintf("%.0f s", x)))
+  )
+}
+
+fmt_clock <- function(epoch, zone) {
+  format(as.POSIXct(epoch, origin = "1970-01-01"), "%H:%M", tz = zone)
+}
+
+fmt_instant <- function(epoch, zone) {
+  ifelse(
+    is.na(epoch), dash,
+    sub("^0", "", format(as.POSIXct(epoch, origin = "1970-01-01"), "%d %b %H:%M", tz = zone))
+  )
+}
+
+bucket_words <- function(epoch, bucket, zone) {
+  at <- as.POSIXct(epoch, origin = "1970-01-01")
+  pattern <- switch(bucket, hour = "%a %d %b, %H:%M", day = "%a %d %b", week = "week of %d %b")
+  gsub("\\b0(\\d [A-Z])", "\\1", format(at, pattern, tz = zone))
+}
+
+axis_words <- function(epoch, bucket, zone) {
+  at <- as.POSIXct(epoch, origin = "1970-01-01")
+  hour <- format(at, "%H:%M", tz = zone)
+  day <- sub("^0", "", format(at, "%d %b", tz = zone))
+  if (bucket == "hour") ifelse(hour == "00:00", day, hour) else day
+}
+
+event_words <- c(
+  page_view = "Page view", click = "Click", home_view = "Home view",
+  category_view = "Category view", product_view = "Product view",
+  add_to_cart_click = "Add to cart", remove_from_cart_click = "Remove from cart",
+  wishlist_toggle = "Wish list", share_click = "Share", login_open = "Login opened",
+  login_success = "Logged in", logout = "Log out", checkout_start = "Checkout start",
+  checkout_complete = "Checkout complete", unknown = "Unknown"
+)
+
+event_label <- function(name, label = name) {
+  known <- unname(event_words[name])
+  ifelse(is.na(known), label, known)
+}
+
+#' The change against the period before, in words and a tone
+#'
+#' @param se Two standard errors decide whether it is more than chance: counts take a Poisson's, rates
+#'   give theirs.
+#' @param good 1 when more is better, -1 when less is.
+#' @return A list: text, tone (good, bad, flat); NULL when there is nothing to compare with.
+change_words <- function(now, before, rate = FALSE, n = NULL, good = 1) {
+  if (is.na(now) || is.na(before) || (!rate && before <= 0)) return(NULL)
+  if (rate) {
+    size <- 100 * (now - before)
+    error <- 100 * sqrt(now * (1 - now) / n[1L] + before * (1 - before) / n[2L])
+  } else {
+    size <- 100 * (now / before - 1)
+    error <- 100 * sqrt(now + before) / before
+  }
+  sign <- if (abs(size) < 0.05) "\u00b1" else if (size > 0) "\u25b2 +" else "\u25bc \u2212"
+  list(
+    text = paste0(sign, sprintf("%.1f", abs(size)), if (rate) " pp" else "%"),
+    tone = if (is.na(error) || abs(size) < 2 * error) "flat" else if (size * good > 0) "good" else "bad"
+  )
+}
+
+# One sentence each, as METRICS has them: shown beside the number.
+definitions <- c(
+  visitors = "Distinct client_id of the events in range and filter. Exact, not estimated.",
+  sessions = paste(
+    "session_id where present, else a gap of more than 30 minutes starts a new one.",
+    "A session belongs to the instant of its first event. No split at midnight."
+  ),
+  conversion = "Sessions with checkout_complete \u00f7 sessions.",
+  cart = "Sessions that viewed and added a product, in any order \u00f7 sessions that viewed one.",
+  bounce = paste(
+    "1 \u2212 engaged sessions \u00f7 sessions. Engaged: longer than 10 s, or views over 5 s apart,",
+    "or an add to cart, checkout start or checkout complete."
+  ),
+  events = "Stored events in range and filter; each event once.",
+  mix = "Events by name. A filter on login state takes the event's own state.",
+  login = "A session is logged in if any of its events is, else guest, anonymous, other, not set.",
+  funnel = paste(
+    "In order: each step the earliest other event not before the last step's, within a session,",
+    "no time limit. Any order: sessions that reached the step at all."
+  ),
+  products = paste(
+    "By product id, category_view left out. Name and price seen: of the newest event that has one.",
+    "Bought: sessions that added it and completed a checkout later, an upper estimate.",
+    "discountPrice is a percentage and is never used as a price."
+  ),
+  value = "Views and adds by the event's own value; history is not rewritten.",
+  complete = paste(
+    "For each hour of keys: every object ever listed is loaded, quarantined, pending or gone.",
+    "Gap: ended over 2 hours ago and not listed since, or pending over 2 hours."
+  )
+)

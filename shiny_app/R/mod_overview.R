@@ -1,0 +1,171 @@
+# The first page: headline numbers, their course, and what they are made of.
+
+mod_overview_ui <- function(id) {
+  ns <- shiny::NS(id)
+  shiny::tagList(
+    tags$h1(class = "visually-hidden", "Overview"),
+    loading(ns("kpis"), 116L),
+    loading(ns("series"), 300L),
+    bslib::layout_columns(
+      col_widths = bslib::breakpoints(sm = 12, lg = c(7, 5)),
+      loading(ns("mix"), 260L), loading(ns("login"), 260L)
+    )
+  )
+}
+
+# Each headline: key, term of its definition, how it is counted, whether it is a rate, what is good.
+headlines <- list(
+  list(key = "visitors", title = "Visitors", rate = FALSE, good = 1),
+  list(key = "sessions", title = "Sessions", rate = FALSE, good = 1),
+  list(key = "conversion", title = "Conversion rate", rate = TRUE, good = 1,
+       column = "conversion_rate", base = "sessions", digits = 2L),
+  list(key = "cart", title = "Add-to-cart rate", rate = TRUE, good = 1,
+       column = "add_to_cart_rate", base = "product_view_sessions", digits = 1L),
+  list(key = "bounce", title = "Bounce rate", rate = TRUE, good = -1,
+       column = "bounce_rate", base = "sessions", digits = 1L),
+  list(key = "events", title = "Events", rate = FALSE, good = 1)
+)
+
+series_values <- function(rows, key) {
+  if (key == "conversion") return(ifelse(rows$sessions > 0, rows$converted_sessions / rows$sessions, 0))
+  if (key %in% names(measures)) rows[[key]] else NULL
+}
+
+headline_cell <- function(spec, now, before, series, series_before, chosen) {
+  column <- if (is.null(spec$column)) spec$key else spec$column
+  value <- now[[column]]
+  was <- before[[column]]
+  words <- function(x) if (spec$rate) fmt_rate(x, spec$digits) else fmt_count(x)
+  change <- change_words(value, was, rate = spec$rate, good = spec$good,
+                         n = if (spec$rate) c(now[[spec$base]], before[[spec$base]]))
+  picks <- spec$key %in% names(measures)
+  shape <- series_values(series, spec$key)
+  tags$div(
+    class = "kpi", "aria-current" = if (picks && chosen == spec$key) "true",
+    "data-testid" = paste0("kpi-", spec$key), "data-value" = format(value, digits = 15),
+    tags$div(
+      class = "k",
+      if (picks) {
+        tags$a(href = paste0("#measure=", spec$key), "data-pick" = "measure",
+               "data-value" = spec$key, spec$title)
+      } else {
+        tags$span(spec$title)
+      },
+      info(spec$title, definitions[[spec$key]])
+    ),
+    tags$span(class = "x", words(value)),
+    tags$div(class = "d", change_tag(change),
+             tags$span(class = "was", if (!is.null(change)) paste("was", words(was)))),
+    if (!is.null(shape)) {
+      sparkline(shape[!series$provisional], series_values(series_before, spec$key),
+                paste(spec$title, "of the complete buckets, and of the period before"))
+    }
+  )
+}
+
+headline_strip <- function(now, before, series, series_before, chosen) {
+  tags$section(
+    class = "card kpis", "aria-label" = "Headline numbers against the period before",
+    lapply(headlines, headline_cell, now = now, before = before, series = series,
+           series_before = series_before, chosen = chosen)
+  )
+}
+
+series_panel <- function(view, now, before) {
+  value <- now[[view$measure]]
+  was <- before[[view$measure]]
+  words <- bucket_words(now$bucket_at, view$bucket, view$zone)
+  name <- tolower(measures[[view$measure]])
+  tips <- lapply(seq_along(value), function(i) {
+    shiny::tagList(
+      tags$b(words[i]), tags$br(), paste(fmt_count(value[i]), name),
+      if (now$provisional[i]) " (still open)",
+      if (i <= length(was)) shiny::tagList(tags$br(), paste("before:", fmt_count(was[i])))
+    )
+  })
+  title <- paste(measures[[view$measure]], "by", view$bucket)
+  panel(
+    title, term = view$measure,
+    end = segment("bucket", "Bucket", buckets, class = "seg small"),
+    tags$div(
+      class = "keys", tags$span(class = "key", range_words(view)),
+      tags$span(class = "key p", "period before"),
+      if (any(now$provisional)) tags$span(class = "key h", "still open")
+    ),
+    line_chart(value, now$provisional, was, axis_words(now$bucket_at, view$bucket, view$zone), tips,
+               paste(title, range_words(view))),
+    as_table(
+      c("From", "Events", "Visitors", "Sessions", "Converted"),
+      data.frame(words, fmt_count(now$events), fmt_count(now$visitors), fmt_count(now$sessions),
+                 fmt_count(now$converted_sessions))
+    )
+  )
+}
+
+mix_panel <- function(rows) {
+  total <- sum(rows$events)
+  shown <- data.frame(
+    key = rows$event_name, label = event_label(rows$event_name, rows$label), value = rows$events,
+    words = fmt_rate(rows$events / total)
+  )
+  panel("Events", term = "mix", bar_list(shown, "event-mix"))
+}
+
+login_panel <- function(rows) {
+  total <- sum(rows$sessions)
+  label <- ifelse(rows$login_state %in% names(login_states), login_states[rows$login_state],
+                  rows$login_state)
+  colour <- c("c1", "soft", "c3", "c5", "c7")
+  panel(
+    "Login state", term = "login",
+    tags$div(class = "split", "aria-hidden" = "true", lapply(seq_len(nrow(rows)), function(i) {
+      tags$span(class = colour[i], style = sprintf("--v:%.1f%%", 100 * rows$sessions[i] / total))
+    })),
+    tags$table(
+      class = "table flush", "data-testid" = "login-states",
+      tags$thead(tags$tr(
+        tags$th(scope = "col", tags$span(class = "visually-hidden", "Login state")),
+        tags$th(scope = "col", class = "num", "Sessions"), tags$th(scope = "col", class = "num", "Share"),
+        tags$th(scope = "col", class = "num", "Conversion")
+      )),
+      tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
+        tags$tr(
+          "data-key" = rows$login_state[i], "data-value" = rows$sessions[i],
+          tags$th(scope = "row", tags$span(class = paste("key s", colour[i]), label[i])),
+          tags$td(class = "num", fmt_count(rows$sessions[i])),
+          tags$td(class = "num muted", fmt_rate(rows$sessions[i] / total)),
+          tags$td(class = "num", fmt_rate(rows$converted_sessions[i] / rows$sessions[i], 2L))
+        )
+      }))
+    )
+  )
+}
+
+as_instant <- function(epoch) as.POSIXct(epoch, origin = "1970-01-01", tz = "UTC")
+
+mod_overview_server <- function(id, view, ask) {
+  stopifnot(shiny::is.reactive(view), is.function(ask))
+  shiny::moduleServer(id, function(input, output, session) {
+    before <- function() previous_range(view(), as_instant(ask("freshness")$data_until))
+    output$kpis <- shiny::renderUI(drawn(function() {
+      range <- view_range(view())
+      headline_strip(
+        ask("kpis", range), ask("kpis", before()), ask("series", range, view()$bucket),
+        ask("series", before(), view()$bucket), view()$measure
+      )
+    }))
+    output$series <- shiny::renderUI(drawn(function() {
+      now <- ask("series", view_range(view()), view()$bucket)
+      if (sum(now$events) == 0) return(panel("Course", empty_words(view())))
+      series_panel(view(), now, ask("series", before(), view()$bucket))
+    }))
+    output$mix <- shiny::renderUI(drawn(function() {
+      rows <- ask("event_mix", view_range(view()))
+      if (nrow(rows)) mix_panel(rows) else panel("Events", empty_words(view()))
+    }))
+    output$login <- shiny::renderUI(drawn(function() {
+      rows <- ask("login_states", view_range(view()))
+      if (nrow(rows)) login_panel(rows) else panel("Login state", empty_words(view()))
+    }))
+  })
+}

@@ -1,0 +1,111 @@
+# Whether the data is all there: freshness, completeness by hour, the last runs, quarantine.
+
+mod_pipeline_ui <- function(id) {
+  ns <- shiny::NS(id)
+  shiny::tagList(
+    tags$h1(class = "visually-hidden", "Pipeline"),
+    loading(ns("fresh"), 90L),
+    loading(ns("hours"), 120L),
+    bslib::layout_columns(
+      col_widths = bslib::breakpoints(sm = 12, lg = c(8, 4)),
+      loading(ns("runs"), 300L), loading(ns("quarantine"), 300L)
+    )
+  )
+}
+
+fresh_strip <- function(fresh, zone) {
+  cell <- function(title, text, key, value, definition) {
+    tags$div(
+      class = "kpi", "data-testid" = paste0("fresh-", key), "data-value" = format(value, digits = 15),
+      tags$div(class = "k", tags$span(title), info(title, definition)), tags$span(class = "x", text)
+    )
+  }
+  tags$section(
+    class = "card kpis small", "aria-label" = "How far the data goes",
+    cell("Data until", fmt_instant(fresh$data_until, zone), "until", fresh$data_until,
+         "Start of the newest run that left nothing pending."),
+    cell("Newest event", fmt_instant(fresh$newest_event_at, zone), "newest", fresh$newest_event_at,
+         "Time of the newest stored event."),
+    cell("Events", fmt_count(fresh$events_stored), "events", fresh$events_stored,
+         "Events stored since the warehouse began, each once."),
+    cell("Loaded", fmt_count(fresh$objects_loaded), "loaded", fresh$objects_loaded,
+         "Objects of the raw bucket that are loaded."),
+    cell("Quarantined", fmt_count(fresh$objects_quarantined), "quarantined", fresh$objects_quarantined,
+         "Objects with at least one record that could not be loaded."),
+    cell("Pending", fmt_count(fresh$objects_pending), "pending", fresh$objects_pending,
+         "Objects that were listed and are not loaded yet.")
+  )
+}
+
+runs_table <- function(rows, zone) {
+  tone <- c(loaded = "good", partial = "warn", busy = "", running = "accent", failed = "bad")
+  tags$div(class = "scroll", tags$table(
+    class = "table", "data-testid" = "runs",
+    tags$thead(tags$tr(
+      lapply(c("Run", "Started", "Result"), tags$th, scope = "col"),
+      lapply(c("Took", "Objects", "Stored", "Duplicate"), tags$th, scope = "col", class = "num")
+    )),
+    tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
+      tags$tr(
+        tags$td(fmt_count(rows$run_id[i])), tags$td(fmt_instant(rows$started_at[i], zone)),
+        tags$td(tags$span(class = paste("badge-s", tone[[rows$result[i]]]), rows$result[i]),
+                if (!is.na(rows$error[i])) tags$span(class = "sub", rows$error[i])),
+        tags$td(class = "num", fmt_seconds(rows$seconds[i])),
+        tags$td(class = "num", fmt_count(rows$objects_loaded[i] + rows$objects_quarantined[i])),
+        tags$td(class = "num", fmt_count(rows$events_stored[i])),
+        tags$td(class = "num", fmt_count(rows$events_duplicate[i]))
+      )
+    }))
+  ))
+}
+
+quarantine_table <- function(rows, zone) {
+  tags$table(
+    class = "table", "data-testid" = "quarantine",
+    tags$thead(tags$tr(
+      tags$th(scope = "col", "Reason"), tags$th(scope = "col", class = "num", "Objects"),
+      tags$th(scope = "col", class = "num", "Newest")
+    )),
+    tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
+      tags$tr(
+        "data-key" = rows$reason_code[i], "data-value" = rows$objects[i],
+        tags$td(gsub("_", " ", rows$reason_code[i])), tags$td(class = "num", fmt_count(rows$objects[i])),
+        tags$td(class = "num", fmt_instant(rows$newest_at[i], zone))
+      )
+    }))
+  )
+}
+
+mod_pipeline_server <- function(id, view, ask) {
+  stopifnot(shiny::is.reactive(view), is.function(ask))
+  shiny::moduleServer(id, function(input, output, session) {
+    output$fresh <- shiny::renderUI(drawn(function() fresh_strip(ask("freshness"), view()$zone)))
+    output$hours <- shiny::renderUI(drawn(function() {
+      hour <- as.numeric(Sys.time()) %/% 3600 * 3600
+      rows <- ask("completeness", iso(as_instant(hour - 47 * 3600)), iso(as_instant(hour + 3600)))
+      panel(
+        "Completeness, the last 48 hours", term = "complete", hours_strip(rows, view()$zone),
+        footer = tags$span(
+          class = "keys", tags$span(class = "key s l", "complete"),
+          tags$span(class = "key s w", "quarantined"), tags$span(class = "key s r", "gap"),
+          tags$span(class = "key h", "still open")
+        )
+      )
+    }))
+    output$runs <- shiny::renderUI(drawn(function() {
+      rows <- ask("runs", 12L)
+      if (!nrow(rows)) {
+        return(panel("Last runs", state_words("No run yet", "The rule fires the loader every hour.")))
+      }
+      panel("Last runs", runs_table(rows, view()$zone))
+    }))
+    output$quarantine <- shiny::renderUI(drawn(function() {
+      rows <- ask("quarantine")
+      if (!nrow(rows)) {
+        return(panel("Quarantine", state_words("Empty", "Every record could be read.")))
+      }
+      panel("Quarantine", quarantine_table(rows, view()$zone),
+            footer = "What could not be loaded is kept with its reason and a sample.")
+    }))
+  })
+}

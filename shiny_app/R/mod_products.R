@@ -1,0 +1,74 @@
+# What is looked at and put into carts: products, categories, brands.
+
+product_rows <- 50L
+group_rows <- 20L
+
+mod_products_ui <- function(id) {
+  ns <- shiny::NS(id)
+  shiny::tagList(
+    tags$h1(class = "visually-hidden", "Products"),
+    bslib::layout_columns(
+      col_widths = bslib::breakpoints(sm = 12, lg = c(6, 6)),
+      loading(ns("categories"), 240L), loading(ns("brands"), 240L)
+    ),
+    loading(ns("products"), 420L)
+  )
+}
+
+product_table <- function(rows) {
+  top <- max(rows$views, 1)
+  number <- function(text) tags$td(class = "num", text)
+  tags$div(class = "scroll", tags$table(
+    class = "table table-hover", "data-testid" = "products",
+    tags$thead(tags$tr(
+      lapply(c("Product", "Category", "Brand"), tags$th, scope = "col"),
+      lapply(c("Price seen", "Views", "Adds", "Removed", "Add-to-cart", "Bought, at most"), tags$th,
+             scope = "col", class = "num")
+    )),
+    tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
+      tags$tr(
+        "data-key" = rows$product_id[i], "data-value" = rows$views[i],
+        tags$td(if (is.na(rows$name[i])) rows$product_id[i] else rows$name[i]),
+        tags$td(class = "muted", if (is.na(rows$category[i])) dash else rows$category[i]),
+        tags$td(class = "muted", if (is.na(rows$brand[i])) dash else rows$brand[i]),
+        number(fmt_vnd(rows$price_seen[i])),
+        tags$td(class = "num", tags$span(
+          class = "cell", tags$i(style = sprintf("--v:%.1f%%", 100 * rows$views[i] / top)),
+          fmt_count(rows$views[i])
+        )),
+        number(fmt_count(rows$adds[i])), number(fmt_count(rows$removals[i])),
+        number(fmt_rate(rows$add_to_cart_rate[i])), number(fmt_count(rows$bought_sessions[i]))
+      )
+    }))
+  ))
+}
+
+group_panel <- function(title, rows, id) {
+  total <- sum(rows$views)
+  panel(title, term = "value", bar_list(data.frame(
+    key = rows$value, label = rows$label, value = rows$views,
+    words = fmt_rate(if (total > 0) rows$views / total else NA)
+  ), id), footer = "Product views, and their share.")
+}
+
+mod_products_server <- function(id, view, ask) {
+  stopifnot(shiny::is.reactive(view), is.function(ask))
+  shiny::moduleServer(id, function(input, output, session) {
+    show <- function(question, rows, title, draw) {
+      drawn(function() {
+        found <- ask(question, view_range(view()), rows)
+        if (nrow(found)) draw(found) else panel(title, empty_words(view()))
+      })
+    }
+    output$products <- shiny::renderUI(show("products", product_rows, "Products", function(found) {
+      panel("Products", term = "products", product_table(found),
+            footer = sprintf("The %d most viewed.", nrow(found)))
+    }))
+    output$categories <- shiny::renderUI(show("categories", group_rows, "Categories", function(found) {
+      group_panel("Categories", found, "categories")
+    }))
+    output$brands <- shiny::renderUI(show("brands", group_rows, "Brands", function(found) {
+      group_panel("Brands", found, "brands")
+    }))
+  })
+}

@@ -1,0 +1,128 @@
+# Every question to the warehouse. Each takes a range: list(from, to, zone, filter), instants as ISO text.
+
+range_values <- function(range) {
+  list(range$from, range$to, range$zone, range$filter)
+}
+
+ranged <- function(select, call = "%s($1::timestamptz, $2::timestamptz, $3, nullif($4, '')::jsonb%s)",
+                   name, more = "") {
+  paste("SELECT", select, "FROM", sprintf(call, paste0("dashboard.", name), more))
+}
+
+query_kpis <- function(db, range) {
+  db_query(db, ranged(paste(
+    "events::float8, visitors::float8, sessions::float8, converted_sessions::float8,",
+    "engaged_sessions::float8, product_view_sessions::float8, add_sessions::float8,",
+    "robot_sessions::float8, conversion_rate, bounce_rate, add_to_cart_rate, abandonment_rate"
+  ), name = "kpis"), range_values(range))
+}
+
+query_series <- function(db, range, bucket) {
+  db_query(db, ranged(paste(
+    "extract(EPOCH FROM bucket_at)::float8 AS bucket_at, events::float8, visitors::float8,",
+    "sessions::float8, converted_sessions::float8, provisional"
+  ), name = "series", more = ", $5"), c(range_values(range), bucket))
+}
+
+query_event_mix <- function(db, range) {
+  db_query(db, ranged("event_name, label, events::float8", name = "event_mix"), range_values(range))
+}
+
+query_login_states <- function(db, range) {
+  db_query(db, ranged(
+    "login_state, sessions::float8, converted_sessions::float8", name = "login_states"
+  ), range_values(range))
+}
+
+query_funnel <- function(db, range) {
+  db_query(db, ranged(
+    "step, event_name, closed_sessions::float8, open_sessions::float8, median_seconds", name = "funnel"
+  ), range_values(range))
+}
+
+query_products <- function(db, range, rows) {
+  db_query(db, ranged(paste(
+    "product_id, name, category, brand, price_seen::float8, views::float8, adds::float8,",
+    "removals::float8, bought_sessions::float8, add_to_cart_rate"
+  ), name = "top_products", more = ", $5::integer"), c(range_values(range), as.character(rows)))
+}
+
+query_categories <- function(db, range, rows) {
+  db_query(db, ranged(
+    "value, label, views::float8, adds::float8, bought_sessions::float8",
+    name = "top_categories", more = ", $5::integer"
+  ), c(range_values(range), as.character(rows)))
+}
+
+query_brands <- function(db, range, rows) {
+  db_query(db, ranged(
+    "value, label, views::float8, adds::float8, bought_sessions::float8",
+    name = "top_brands", more = ", $5::integer"
+  ), c(range_values(range), as.character(rows)))
+}
+
+query_freshness <- function(db) {
+  db_query(db, paste(
+    "SELECT extract(EPOCH FROM data_until)::float8 AS data_until,",
+    "extract(EPOCH FROM newest_event_at)::float8 AS newest_event_at,",
+    "extract(EPOCH FROM last_run_at)::float8 AS last_run_at, last_run_result, running,",
+    "objects_loaded::float8, objects_quarantined::float8, objects_pending::float8,",
+    "events_stored::float8 FROM dashboard.freshness()"
+  ))
+}
+
+query_completeness <- function(db, from, to) {
+  db_query(db, paste(
+    "SELECT extract(EPOCH FROM hour_at)::float8 AS hour_at, keys::float8, loaded::float8,",
+    "quarantined::float8, pending::float8, gone::float8, state",
+    "FROM dashboard.completeness($1::timestamptz, $2::timestamptz)"
+  ), list(from, to))
+}
+
+query_runs <- function(db, rows) {
+  db_query(db, paste(
+    "SELECT run_id::float8, extract(EPOCH FROM started_at)::float8 AS started_at,",
+    "extract(EPOCH FROM ended_at - started_at)::float8 AS seconds, result, objects_loaded::float8,",
+    "objects_quarantined::float8, events_stored::float8, events_duplicate::float8, error",
+    "FROM dashboard.runs($1::integer)"
+  ), list(as.character(rows)))
+}
+
+query_quarantine <- function(db) {
+  db_query(db, paste(
+    "SELECT reason_code, objects::float8, records::float8,",
+    "extract(EPOCH FROM newest_at)::float8 AS newest_at FROM dashboard.quarantine_summary()"
+  ))
+}
+
+query_filter_values <- function(db, field) {
+  db_query(db, "SELECT value, label FROM dashboard.filter_values($1)", list(field))
+}
+
+queries <- list(
+  kpis = query_kpis, series = query_series, event_mix = query_event_mix,
+  login_states = query_login_states, funnel = query_funnel, products = query_products,
+  categories = query_categories, brands = query_brands, freshness = query_freshness,
+  completeness = query_completeness, runs = query_runs, quarantine = query_quarantine,
+  filter_values = query_filter_values
+)
+
+#' Ask the warehouse, or take the answer that any session got since the last load
+#'
+#' Only answers are kept, no failures: what failed is asked again.
+#'
+#' @param marker The load marker; "down" raises at once what a query would raise later.
+ask_cached <- function(cache, db, marker, name, arguments) {
+  if (identical(marker, "down")) {
+    stop(structure(
+      class = c("db_error", "error", "condition"),
+      list(message = "the database does not answer", call = NULL)
+    ))
+  }
+  key <- rlang::hash(list(marker, name, arguments))
+  found <- cache$get(key)
+  if (!cachem::is.key_missing(found)) return(found)
+  answer <- do.call(queries[[name]], c(list(db), arguments))
+  cache$set(key, answer)
+  answer
+}

@@ -1,0 +1,44 @@
+# The dashboard: wires the modules. Definitions are in schema `dashboard` of the warehouse; R/query_*.R
+# is the only SQL here, R/fct_*.R is pure, each R/mod_*.R draws one page.
+library(shiny)
+
+# The code folder may be read-only on the host: compiled styles are kept in memory only.
+options(sass.cache = FALSE, shiny.sanitize.errors = TRUE)
+
+settings <- app_settings()
+tokens <- token_book()
+db <- db_open(settings)
+answers <- cachem::cache_mem(max_size = 64 * 1024^2, max_age = 3600)
+# One poll of a cheap number for all sessions; everything shown depends on it.
+marker <- reactivePoll(1000, session = NULL, checkFunc = function() db_marker(db),
+                       valueFunc = function() db_marker(db))
+
+ui <- function(req) {
+  page_frame(
+    token = tokens$issue(),
+    pages = list(
+      overview = mod_overview_ui("overview"),
+      funnel = mod_funnel_ui("funnel"),
+      products = mod_products_ui("products"),
+      pipeline = mod_pipeline_ui("pipeline")
+    )
+  )
+}
+
+server <- function(input, output, session) {
+  # A page of another site can open the websocket, but it cannot read the token out of this page.
+  view <- reactive({
+    req(input$view, tokens$knows(input$view$token))
+    parse_view(input$view, now = Sys.time())
+  })
+  ask <- function(name, ...) ask_cached(answers, db, marker(), name, list(...))
+  observe(bslib::nav_select("page", view()$page))
+
+  mod_overview_server("overview", view, ask)
+  mod_funnel_server("funnel", view, ask)
+  mod_products_server("products", view, ask)
+  mod_pipeline_server("pipeline", view, ask)
+  mod_status_server("status", view, ask)
+}
+
+shinyApp(ui, server)
