@@ -1,14 +1,13 @@
-# The dashboard: wires the modules. Definitions are in schema `dashboard` of the warehouse; R/query_*.R
-# is the only SQL here, R/fct_*.R is pure, each R/mod_*.R draws one page.
+# The dashboard: wires the modules. Definitions are in schema `dashboard` of the warehouse;
+# R/query_*.R is the only SQL here, R/fct_*.R is pure, each R/mod_*.R draws one page.
 library(shiny)
 
-# The code folder may be read-only on the host: compiled styles are kept in memory only.
-options(sass.cache = FALSE, shiny.sanitize.errors = TRUE)
+options(shiny.sanitize.errors = TRUE)
 
 settings <- app_settings()
 tokens <- token_book()
 db <- db_open(settings)
-answers <- cachem::cache_mem(max_size = 64 * 1024^2, max_age = 3600)
+answers <- answer_book()
 # One poll of a cheap number for all sessions; everything shown depends on it.
 marker <- reactivePoll(1000, session = NULL, checkFunc = function() db_marker(db),
                        valueFunc = function() db_marker(db))
@@ -26,19 +25,20 @@ ui <- function(req) {
 }
 
 server <- function(input, output, session) {
-  # A page of another site can open the websocket, but it cannot read the token out of this page.
   view <- reactive({
-    req(input$view, tokens$knows(input$view$token))
+    # A page of another site can open the websocket, but it cannot read the token out of this page.
+    req(input$view, tokens$knows(input$view$token), cancelOutput = TRUE)
+    # Today becomes yesterday at midnight, of whichever zone: those lie on quarters of an hour.
+    invalidateLater(1000 * (900 - as.numeric(Sys.time()) %% 900) + 50)
     parse_view(input$view, now = Sys.time())
   })
   ask <- function(name, ...) ask_cached(answers, db, marker(), name, list(...))
-  observe(bslib::nav_select("page", view()$page))
 
   mod_overview_server("overview", view, ask)
   mod_funnel_server("funnel", view, ask)
   mod_products_server("products", view, ask)
   mod_pipeline_server("pipeline", view, ask)
-  mod_status_server("status", view, ask)
+  mod_status_server("status", view, ask, marker)
 }
 
 shinyApp(ui, server)

@@ -160,7 +160,7 @@ as_table <- function(head, rows) {
 hours_strip <- function(rows, zone) {
   classes <- c(complete = "", quarantined = "q", gap = "g", open = "p")
   tags$div(
-    class = "strip", role = "img", "data-testid" = "completeness",
+    class = "strip tall", role = "img", "data-testid" = "completeness",
     "aria-label" = sprintf(
       "%d of %d hours complete, %d with quarantined objects, %d gaps", sum(rows$state == "complete"),
       nrow(rows), sum(rows$state == "quarantined"), sum(rows$state == "gap")

@@ -41,13 +41,20 @@ empty_words <- function(view) {
   state_words("Nothing here", text, id = "empty")
 }
 
-failed_words <- function() {
+failed_words <- function(reason) {
+  slow <- grepl("statement timeout", reason, fixed = TRUE)
   state_words(
-    "The database does not answer",
-    "Nothing is lost. This page asks again every second and comes back by itself.",
-    class = "bad-line", id = "failed"
+    if (slow) "This takes too long" else "No answer from the database",
+    if (slow) {
+      "The warehouse needs more than ten seconds for this range. Choose a shorter one."
+    } else {
+      "Nothing is lost. This page asks again and comes back by itself."
+    },
+    class = "card bad-line", id = "failed-part"
   )
 }
+
+retry_ms <- 5000
 
 #' Draw, or say in words that the database failed
 #'
@@ -55,7 +62,9 @@ failed_words <- function() {
 drawn <- function(draw) {
   tryCatch(draw(), db_error = function(error) {
     message("dashboard: ", conditionMessage(error))
-    failed_words()
+    # What failed while the database as a whole answers is asked again as well.
+    shiny::invalidateLater(retry_ms)
+    failed_words(conditionMessage(error))
   })
 }
 
@@ -65,11 +74,14 @@ loading <- function(id, height = 132L) {
                             tags$span(class = "visually-hidden", "Loading")))
 }
 
-segment <- function(name, label, choices, class = "seg f") {
+segment <- function(name, label, choices, class = "seg f", chosen = NULL) {
   tags$span(
     class = class, role = "group", "aria-label" = label, "data-choice" = name,
     lapply(names(choices), function(value) {
-      tags$button(type = "button", "data-value" = value, "aria-pressed" = "false", choices[[value]])
+      tags$button(
+        type = "button", "data-value" = value, choices[[value]],
+        "aria-pressed" = if (identical(value, chosen)) "true" else "false"
+      )
     })
   )
 }
@@ -81,6 +93,7 @@ filter_bar <- function() {
       class = "fin",
       tags$input(type = "checkbox", id = "f", class = "visually-hidden"),
       tags$label("for" = "f", class = "ctl fopen", "Filters"),
+      tags$span(class = "fwords", "data-words" = NA),
       segment("range", "Range", presets),
       tags$span(
         class = "ctl f",
@@ -89,7 +102,7 @@ filter_bar <- function() {
         tags$label(class = "visually-hidden", "for" = "to", "Last day"),
         tags$input(type = "date", id = "to", "data-date" = "to")
       ),
-      segment("login", "Login state", login_states[c("logged_in", "anonymous", "guest")]),
+      segment("login", "Login state", c(all = "All", login_states)),
       tags$span(
         class = "end",
         tags$label(class = "visually-hidden", "for" = "zone", "Time zone"),
@@ -136,37 +149,37 @@ nav_bar <- function() {
 #' The whole page around the modules
 #'
 #' @param token Proves to the server that the session comes from this page.
-#' @param pages A named list of the modules' pages.
+#' @param pages A named list of the modules' pages; www/dashboard.js shows one of them.
 page_frame <- function(token, pages) {
-  version <- as.character(round(max(file.mtime(c("www/dashboard.css", "www/dashboard.js")))))
-  bslib::page(
+  version <- as.numeric(max(file.mtime(c("www/dashboard.css", "www/dashboard.js"))))
+  versioned <- function(file) sprintf("%s?%.0f", file, version)
+  shiny::bootstrapPage(
     title = "Clickstream", lang = "en",
-    theme = bslib::bs_theme(
-      version = 5, preset = "bootstrap", base_font = bslib::font_collection("system-ui", "sans-serif")
-    ),
+    # Untouched, so that bslib takes its ready-made style sheet: one variable set here costs each
+    # visitor half a second of Sass.
+    theme = bslib::bs_theme(version = 5, preset = "bootstrap"),
     tags$head(
-      tags$meta(name = "viewport", content = "width=device-width, initial-scale=1"),
-      tags$meta(name = "session-token", content = token),
       tags$link(rel = "icon", href = "data:,"),
-      tags$link(rel = "stylesheet", href = paste0("dashboard.css?", version)),
-      tags$script(src = paste0("dashboard.js?", version))
+      tags$link(rel = "stylesheet", href = versioned("dashboard.css")),
+      tags$script(src = versioned("dashboard.js"))
     ),
     tags$a(class = "visually-hidden-focusable", href = "#main", "Skip to the numbers"),
+    tags$div(id = "view", class = "view-input", "data-token" = token, hidden = NA),
     nav_bar(),
     filter_bar(),
     tags$main(
       id = "main", tabindex = "-1",
-      do.call(bslib::navset_hidden, c(
-        list(id = "page"),
-        lapply(names(pages), function(name) bslib::nav_panel_hidden(name, pages[[name]]))
-      ))
+      mod_status_banner("status"),
+      lapply(names(pages), function(name) {
+        tags$section(class = "page", "data-page" = name, hidden = NA, pages[[name]])
+      })
     ),
     tags$div(id = "gone", class = "callout", hidden = NA, role = "alert",
              "The connection to the dashboard was lost. This page opens it again by itself."),
     tags$footer(
       class = "page",
-      "Revenue is not shown: checkout events carry no order value. Ranges are [from, to) in the time zone",
-      "chosen. Conversion rate and its kin are sums divided by sums, never means of rates."
+      "Revenue is not shown: checkout events carry no order value. Ranges are [from, to) in the time",
+      "zone chosen. Conversion rate and its kin are sums divided by sums, never means of rates."
     )
   )
 }

@@ -1,6 +1,5 @@
 # What the reader asked for: checked, completed, and turned into ranges. Pure.
 
-pages <- c("overview", "funnel", "products", "pipeline")
 presets <- c(today = "Today", yesterday = "Yesterday", "7d" = "7 d", "30d" = "30 d", "90d" = "90 d")
 login_states <- c(
   logged_in = "Logged in", anonymous = "Anonymous", guest = "Guest", other = "Other",
@@ -39,7 +38,7 @@ preset_days <- function(preset, today) {
 #' Anything unknown or malformed falls back to its default; nothing raises.
 #'
 #' @param sent A list as sent by www/dashboard.js. @param now POSIXct.
-#' @return A list: page, preset, first_day and last_day (Dates), zone, login, bucket, measure.
+#' @return A list: preset, first_day and last_day (Dates), zone, login, bucket, measure.
 parse_view <- function(sent, now) {
   zone <- one_of(sent$zone, OlsonNames(), default_zone)
   today <- as.Date(format(now, tz = zone))
@@ -53,7 +52,6 @@ parse_view <- function(sent, now) {
   }
   span <- as.integer(diff(days)) + 1L
   list(
-    page = one_of(sent$page, pages, pages[1L]),
     preset = preset,
     first_day = days[1L],
     last_day = days[2L],
@@ -71,6 +69,8 @@ default_bucket <- function(days) {
 }
 
 midnight <- function(day, zone) as.POSIXct(format(day), tz = zone, format = "%Y-%m-%d")
+
+as_instant <- function(epoch) as.POSIXct(epoch, origin = "1970-01-01", tz = "UTC")
 
 iso <- function(instant) format(instant, "%Y-%m-%dT%H:%M:%OS3Z", tz = "UTC")
 

@@ -86,7 +86,7 @@ series_panel <- function(view, now, before) {
   title <- paste(measures[[view$measure]], "by", view$bucket)
   panel(
     title, term = view$measure,
-    end = segment("bucket", "Bucket", buckets, class = "seg small"),
+    end = segment("bucket", "Bucket", buckets, class = "seg small", chosen = view$bucket),
     tags$div(
       class = "keys", tags$span(class = "key", range_words(view)),
       tags$span(class = "key p", "period before"),
@@ -131,7 +131,10 @@ login_panel <- function(rows) {
       tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
         tags$tr(
           "data-key" = rows$login_state[i], "data-value" = rows$sessions[i],
-          tags$th(scope = "row", tags$span(class = paste("key s", colour[i]), label[i])),
+          tags$th(scope = "row", tags$a(
+            class = paste("key s login-link", colour[i]), href = paste0("?login=", rows$login_state[i]),
+            "data-pick" = "login", "data-value" = rows$login_state[i], label[i]
+          )),
           tags$td(class = "num", fmt_count(rows$sessions[i])),
           tags$td(class = "num muted", fmt_rate(rows$sessions[i] / total)),
           tags$td(class = "num", fmt_rate(rows$converted_sessions[i] / rows$sessions[i], 2L))
@@ -140,8 +143,6 @@ login_panel <- function(rows) {
     )
   )
 }
-
-as_instant <- function(epoch) as.POSIXct(epoch, origin = "1970-01-01", tz = "UTC")
 
 mod_overview_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))

@@ -76,11 +76,17 @@ quarantine_table <- function(rows, zone) {
   )
 }
 
+# Runs fail and hours pass without any load.
+drawn_again <- function(draw) {
+  shiny::invalidateLater(15000)
+  drawn(draw)
+}
+
 mod_pipeline_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
-    output$fresh <- shiny::renderUI(drawn(function() fresh_strip(ask("freshness"), view()$zone)))
-    output$hours <- shiny::renderUI(drawn(function() {
+    output$fresh <- shiny::renderUI(drawn_again(function() fresh_strip(ask("freshness"), view()$zone)))
+    output$hours <- shiny::renderUI(drawn_again(function() {
       hour <- as.numeric(Sys.time()) %/% 3600 * 3600
       rows <- ask("completeness", iso(as_instant(hour - 47 * 3600)), iso(as_instant(hour + 3600)))
       panel(
@@ -92,14 +98,14 @@ mod_pipeline_server <- function(id, view, ask) {
         )
       )
     }))
-    output$runs <- shiny::renderUI(drawn(function() {
+    output$runs <- shiny::renderUI(drawn_again(function() {
       rows <- ask("runs", 12L)
       if (!nrow(rows)) {
         return(panel("Last runs", state_words("No run yet", "The rule fires the loader every hour.")))
       }
       panel("Last runs", runs_table(rows, view()$zone))
     }))
-    output$quarantine <- shiny::renderUI(drawn(function() {
+    output$quarantine <- shiny::renderUI(drawn_again(function() {
       rows <- ask("quarantine")
       if (!nrow(rows)) {
         return(panel("Quarantine", state_words("Empty", "Every record could be read.")))

@@ -20,16 +20,44 @@ status_pill <- function(fresh, hours, zone, now) {
   )
 }
 
-mod_status_server <- function(id, view, ask) {
-  stopifnot(shiny::is.reactive(view), is.function(ask))
+# Over all pages while the database is down.
+mod_status_banner <- function(id) {
+  shiny::uiOutput(shiny::NS(id, "banner"), class = "banner")
+}
+
+down_banner <- function(fresh, zone) {
+  shown <- if (is.null(fresh) || is.na(fresh$data_until)) {
+    "Nothing is lost."
+  } else {
+    sprintf("Nothing is lost; numbers shown are as of %s.", fmt_instant(fresh$data_until, zone))
+  }
+  tags$div(
+    class = "callout bad", role = "alert", "data-testid" = "failed",
+    tags$strong("The database does not answer. "), shown,
+    " This page asks again every second and comes back by itself."
+  )
+}
+
+mod_status_server <- function(id, view, ask, marker) {
+  stopifnot(shiny::is.reactive(view), is.function(ask), is.function(marker))
   shiny::moduleServer(id, function(input, output, session) {
-    output$pill <- shiny::renderUI(tryCatch({
-      now <- as.numeric(Sys.time())
-      hour <- now %/% 3600 * 3600
-      hours <- ask("completeness", iso(hour - 24 * 3600 + as.POSIXct(0)), iso(hour + as.POSIXct(0)))
-      status_pill(ask("freshness"), hours, view()$zone, now)
-    }, db_error = function(error) {
-      tags$span(class = "pill down", "data-testid" = "freshness", tags$span("database down"))
-    }))
+    output$pill <- shiny::renderUI({
+      if (marker() == "down") {
+        return(tags$span(class = "pill down", "data-testid" = "freshness", "database down"))
+      }
+      shiny::invalidateLater(15000)
+      tryCatch({
+        now <- as.numeric(Sys.time())
+        hour <- now %/% 3600 * 3600
+        hours <- ask("completeness", iso(as_instant(hour - 24 * 3600)), iso(as_instant(hour)))
+        status_pill(ask("freshness"), hours, view()$zone, now)
+      }, db_error = function(error) {
+        tags$span(class = "pill late", "data-testid" = "freshness", "freshness unknown")
+      })
+    })
+    output$banner <- shiny::renderUI({
+      if (marker() != "down") return(NULL)
+      down_banner(tryCatch(ask("freshness"), db_error = function(error) NULL), view()$zone)
+    })
   })
 }

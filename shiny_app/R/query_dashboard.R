@@ -107,22 +107,36 @@ queries <- list(
   filter_values = query_filter_values
 )
 
+# What changes without a load: a run that fails, an hour that passes. Kept for some seconds only.
+live <- c("freshness", "completeness", "runs", "quarantine")
+live_seconds <- 10
+
+#' Answers that any session got, and the marker of the load that they belong to
+answer_book <- function() {
+  book <- new.env(parent = emptyenv())
+  book$cache <- cachem::cache_mem(max_size = 64 * 1024^2, max_age = 3600)
+  book$marker <- "down"
+  book
+}
+
 #' Ask the warehouse, or take the answer that any session got since the last load
 #'
-#' Only answers are kept, no failures: what failed is asked again.
+#' Only answers are kept, no failures: what failed is asked again. While the database is down, what
+#' was asked before is still answered, as of the last load; the status module says so on the page.
 #'
-#' @param marker The load marker; "down" raises at once what a query would raise later.
-ask_cached <- function(cache, db, marker, name, arguments) {
-  if (identical(marker, "down")) {
-    stop(structure(
-      class = c("db_error", "error", "condition"),
-      list(message = "the database does not answer", call = NULL)
-    ))
+#' @param marker The load marker, or "down".
+#' @param now The time in seconds.
+#' @return A data frame. Raises db_error.
+ask_cached <- function(book, db, marker, name, arguments, now = as.numeric(Sys.time())) {
+  if (marker != "down") book$marker <- marker
+  key <- rlang::hash(list(book$marker, name, arguments))
+  kept <- book$cache$get(key)
+  known <- !cachem::is.key_missing(kept)
+  if (known && (marker == "down" || !name %in% live || now - kept$at < live_seconds)) {
+    return(kept$answer)
   }
-  key <- rlang::hash(list(marker, name, arguments))
-  found <- cache$get(key)
-  if (!cachem::is.key_missing(found)) return(found)
+  if (marker == "down") stop(db_error("the database does not answer"))
   answer <- do.call(queries[[name]], c(list(db), arguments))
-  cache$set(key, answer)
+  book$cache$set(key, list(at = now, answer = answer))
   answer
 }

@@ -1,7 +1,7 @@
 # The connection to the warehouse, and what to do when it is lost.
 
 # A query that runs longer blocks every visitor: it is ended by the server instead.
-timeout_ms <- 5000L
+timeout_ms <- 10000L
 
 db_open <- function(settings) {
   db <- new.env(parent = emptyenv())
@@ -25,6 +25,10 @@ db_forget <- function(db) {
     try(suppressWarnings(RPostgreSQL::dbDisconnect(db$connection)), silent = TRUE)
   }
   db$connection <- NULL
+}
+
+db_error <- function(message) {
+  structure(class = c("db_error", "error", "condition"), list(message = message, call = NULL))
 }
 
 # What the driver says when the server has gone; no call of it tells beforehand.
@@ -54,10 +58,7 @@ db_query <- function(db, sql, values = list()) {
   }
   fail <- function(error) {
     db_forget(db)
-    stop(structure(
-      class = c("db_error", "error", "condition"),
-      list(message = conditionMessage(error), call = NULL)
-    ))
+    stop(db_error(conditionMessage(error)))
   }
   withCallingHandlers(
     tryCatch(attempt(), error = function(error) {

@@ -19,7 +19,7 @@ token_book <- function(most = 10000L) {
   book <- new.env(parent = emptyenv())
   book$tokens <- character()
   random <- function() {
-    source <- file("/dev/urandom", "rb")
+    source <- file("/dev/urandom", "rb", raw = TRUE)
     on.exit(close(source))
     paste(format(readBin(source, "raw", 16L)), collapse = "")
   }

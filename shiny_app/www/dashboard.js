@@ -1,33 +1,70 @@
-// The page's own state: one object, kept in the URL, sent to the server as input$view.
+// The page's own state: one object, kept in the URL, an input of Shiny's with the first message on.
 (function () {
   "use strict";
   var defaults = { page: "overview", range: "7d", from: "", to: "", login: "", zone: "Asia/Ho_Chi_Minh",
     bucket: "", measure: "visitors" };
   var view = Object.assign({}, defaults);
+  var tell = null;
 
   function readUrl() {
     var query = new URLSearchParams(location.search);
     Object.keys(defaults).forEach(function (key) { view[key] = query.get(key) || defaults[key]; });
+    // A date without the other one, or the page of an old link, must not leave an empty screen.
+    if (!document.querySelector('section[data-page="' + CSS.escape(view.page) + '"]')) view.page = defaults.page;
+    if (view.range === "custom" && !(view.from && view.to)) view.range = defaults.range;
+    if (view.range !== "custom") view.from = view.to = "";
   }
 
-  function writeUrl() {
+  function address() {
     var query = new URLSearchParams();
     Object.keys(defaults).forEach(function (key) {
       if (view[key] && view[key] !== defaults[key]) query.set(key, view[key]);
     });
     var text = query.toString();
-    history.replaceState(null, "", location.pathname + (text ? "?" + text : ""));
+    return location.pathname + (text ? "?" + text : "");
   }
 
   function logins() { return view.login ? view.login.split(",") : []; }
 
   function pressed(choice, value) {
-    return choice === "login" ? logins().indexOf(value) >= 0 : view[choice] === value;
+    if (choice !== "login") return view[choice] === value;
+    return value === "all" ? !view.login : logins().indexOf(value) >= 0;
+  }
+
+  // The days of a preset, in the chosen zone; the server counts them in the same way.
+  function days() {
+    if (view.range === "custom") return { from: view.from, to: view.to };
+    var text;
+    try {
+      text = new Intl.DateTimeFormat("en-CA", { timeZone: view.zone }).format(new Date());
+    } catch (error) {
+      return { from: "", to: "" };
+    }
+    var back = { today: [0, 0], yesterday: [1, 1], "7d": [6, 0], "30d": [29, 0], "90d": [89, 0] }[view.range] || [6, 0];
+    var day = function (n) {
+      var date = new Date(text + "T00:00:00Z");
+      date.setUTCDate(date.getUTCDate() - n);
+      return date.toISOString().slice(0, 10);
+    };
+    return { from: day(back[0]), to: day(back[1]) };
+  }
+
+  function showPage() {
+    document.querySelectorAll("section[data-page]").forEach(function (section) {
+      var hide = section.dataset.page !== view.page;
+      if (section.hidden === hide) return;
+      section.hidden = hide;
+      // Shiny draws what is seen and lets the rest wait; these two events tell it.
+      if (window.jQuery) window.jQuery(section).trigger(hide ? "hidden" : "shown");
+    });
+    document.body.dataset.page = view.page;
   }
 
   function show() {
     document.querySelectorAll("[data-choice] [data-value]").forEach(function (item) {
       var choice = item.closest("[data-choice]").dataset.choice;
+      // Without a choice of the reader's the server says which bucket it took.
+      if (choice === "bucket" && !view.bucket) return;
       var on = pressed(choice, item.dataset.value);
       if (item.tagName === "A") {
         item.classList.toggle("active", on);
@@ -36,27 +73,32 @@
         item.setAttribute("aria-pressed", String(on));
       }
     });
-    document.querySelectorAll("[data-date]").forEach(function (item) { item.value = view[item.dataset.date]; });
-    document.querySelectorAll("[data-select]").forEach(function (item) { item.value = view[item.dataset.select]; });
-  }
-
-  function send() {
-    var token = document.querySelector("meta[name=session-token]").content;
-    Shiny.setInputValue("view", Object.assign({}, view, { login: logins(), token: token }));
+    var shown = days();
+    document.querySelectorAll("[data-date]").forEach(function (item) { item.value = shown[item.dataset.date]; });
+    document.querySelectorAll("[data-select]").forEach(function (item) {
+      if (!Array.prototype.some.call(item.options, function (option) { return option.value === view.zone; })) {
+        item.add(new Option(view.zone, view.zone));
+      }
+      item.value = view[item.dataset.select];
+    });
+    document.querySelectorAll("[data-words]").forEach(function (item) {
+      item.textContent = shown.from === shown.to ? shown.from : shown.from + " \u2013 " + shown.to;
+    });
+    showPage();
   }
 
   function change(part) {
     Object.assign(view, part);
-    writeUrl();
+    if (address() !== location.pathname + location.search) history.pushState(null, "", address());
     show();
-    send();
+    if (tell) tell();
   }
 
   function choose(choice, value) {
     if (choice === "login") {
-      var now = logins();
+      var now = value === "all" ? [] : logins();
       var at = now.indexOf(value);
-      if (at >= 0) now.splice(at, 1); else now.push(value);
+      if (at >= 0) now.splice(at, 1); else if (value !== "all") now.push(value);
       change({ login: now.join(",") });
     } else if (choice === "range") {
       change({ range: value, from: "", to: "", bucket: "" });
@@ -69,15 +111,20 @@
 
   function theme(name) {
     document.documentElement.setAttribute("data-bs-theme", name);
+  }
+
+  function chosenTheme(name) {
+    theme(name);
     try { localStorage.setItem("theme", name); } catch (error) { /* a private window keeps nothing */ }
   }
 
   document.addEventListener("click", function (event) {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], #theme, #copy");
     if (!item) return;
     event.preventDefault();
     if (item.id === "theme") {
-      theme(document.documentElement.getAttribute("data-bs-theme") === "dark" ? "light" : "dark");
+      chosenTheme(document.documentElement.getAttribute("data-bs-theme") === "dark" ? "light" : "dark");
     } else if (item.id === "copy") {
       navigator.clipboard.writeText(location.href).then(function () {
         item.textContent = "Copied";
@@ -85,6 +132,7 @@
       });
     } else if (item.dataset.goto) {
       change({ page: item.dataset.goto });
+      window.scrollTo(0, 0);
     } else if (item.dataset.pick) {
       choose(item.dataset.pick, item.dataset.value);
     } else {
@@ -95,13 +143,11 @@
   document.addEventListener("change", function (event) {
     var item = event.target;
     if (item.dataset.date) {
-      var part = {};
+      if (!item.value) { show(); return; }
+      var part = days();
       part[item.dataset.date] = item.value;
-      var from = item.dataset.date === "from" ? item.value : view.from;
-      var to = item.dataset.date === "to" ? item.value : view.to;
-      // One day alone is a range of one day until the other end is chosen.
-      if (!from) part.from = to;
-      if (!to) part.to = from;
+      // The end that was not touched follows, so that a range never runs backwards.
+      if (part.from > part.to) part[item.dataset.date === "from" ? "to" : "from"] = item.value;
       part.range = "custom";
       part.bucket = "";
       change(part);
@@ -110,15 +156,35 @@
     }
   });
 
+  var dark = matchMedia("(prefers-color-scheme: dark)");
   var stored = null;
   try { stored = localStorage.getItem("theme"); } catch (error) { /* none */ }
-  theme(stored || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
-  readUrl();
+  theme(stored || (dark.matches ? "dark" : "light"));
+  dark.addEventListener("change", function () { if (!stored) theme(dark.matches ? "dark" : "light"); });
+
+  window.addEventListener("popstate", function () {
+    readUrl();
+    show();
+    if (tell) tell();
+  });
 
   document.addEventListener("DOMContentLoaded", function () {
+    readUrl();
     show();
+    var binding = new window.Shiny.InputBinding();
+    Object.assign(binding, {
+      find: function (scope) { return window.jQuery(scope).find(".view-input"); },
+      getValue: function (element) {
+        // Not the page: it is shown here, and a change of it is no reason to draw anything anew.
+        var sent = Object.assign({}, view, { login: logins(), token: element.dataset.token });
+        delete sent.page;
+        return sent;
+      },
+      subscribe: function (element, callback) { tell = function () { callback(false); }; },
+      unsubscribe: function () { tell = null; }
+    });
+    window.Shiny.inputBindings.register(binding, "sbw.view");
     // What the server draws later (the bucket's buttons) takes the same state.
-    window.jQuery(document).on("shiny:connected", send);
     window.jQuery(document).on("shiny:value", function () { setTimeout(show, 0); });
     // A lost session cannot be resumed here: the view is in the URL, so the page is opened again.
     window.jQuery(document).on("shiny:disconnected", function () {
