@@ -17,7 +17,7 @@ import socket
 import ssl
 import sys
 
-from local_aws import dns
+from local_aws import dns, proxy
 from local_aws.ca import Issuer
 from local_aws.namespace import Namespace, listen_in
 from local_aws.network import Plan, s3_door
@@ -177,36 +177,7 @@ class _Client(_Side):
         self._gateway.spawn(self, port)
 
 
-async def _proxy(tls_port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Serve one client of the CONNECT proxy: AWS's names only, port 443 only."""
-    try:
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
-        method, target, *_ = head.decode("latin-1").split()
-        host, _, port = target.rpartition(":")
-        if method != "CONNECT" or port != "443" or upstream_of(host) is None:
-            LOG.warning("event=refused reason=proxy method=%s target=%s", method, target)
-            writer.write(b"HTTP/1.1 403 Only AWS's names on port 443\r\nContent-Length: 0\r\n\r\n")
-            await writer.drain()
-            return
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", tls_port)
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
-    except (OSError, EOFError, ValueError, TimeoutError, asyncio.LimitOverrunError) as error:
-        LOG.debug("event=proxy_ended error=%s", error)
-    finally:
-        writer.close()
-
-
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    try:
-        while data := await source.read(_BUFFER):
-            target.write(data)
-            await target.drain()
-    finally:
-        target.close()
-
-
-async def serve(state: State, gateway: Gateway, proxy: int) -> None:
+async def serve(state: State, gateway: Gateway, proxy_port: int) -> None:
     """Open every door and serve until cancelled."""
     namespace = Namespace(state)
     loop = asyncio.get_running_loop()
@@ -225,9 +196,9 @@ async def serve(state: State, gateway: Gateway, proxy: int) -> None:
     )
     tls_port: int = outside.sockets[0].getsockname()[1]
     server = await asyncio.start_server(
-        lambda reader, writer: _proxy(tls_port, reader, writer), "127.0.0.1", proxy
+        lambda reader, writer: proxy.serve(tls_port, reader, writer), "127.0.0.1", proxy_port
     )
-    LOG.info("event=serving proxy=%d", proxy)
+    LOG.info("event=serving proxy=%d", proxy_port)
     await server.serve_forever()
 
 

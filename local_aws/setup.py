@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from urllib.request import getproxies
 
 from local_aws import agent
 from local_aws.paths import REGION, REPOSITORY, State, write_atomically
@@ -17,6 +18,9 @@ _SECRET_KEY = "miniature"  # noqa: S105
 
 def environment(state: State, ports: Mapping[str, int]) -> dict[str, str]:
     """Return the variables that point an AWS client at a miniature."""
+    proxy = f"http://127.0.0.1:{ports['proxy']}"
+    # What the user's own proxy is not asked for, this one is not asked for either.
+    direct = ",".join(filter(None, ("127.0.0.1,localhost", getproxies().get("no"))))
     return {
         ENDPOINT: f"http://127.0.0.1:{ports['control']}",
         "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
@@ -24,8 +28,9 @@ def environment(state: State, ports: Mapping[str, int]) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_CA_BUNDLE": str(state.ca_bundle),
-        "HTTPS_PROXY": f"http://127.0.0.1:{ports['proxy']}",
-        "NO_PROXY": "127.0.0.1,localhost",
+        # In both spellings: programs differ in which one wins.
+        **dict.fromkeys(("HTTPS_PROXY", "https_proxy"), proxy),
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), direct),
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 

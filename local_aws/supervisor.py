@@ -73,6 +73,8 @@ class Part:
     argv: list[str]
     answers: Callable[[], bool]
     restartable: bool = True
+    # Whether it has the user's own environment, because it is what others are pointed at.
+    outside: bool = False
     process: subprocess.Popen[bytes] | None = None
     starts: list[float] = field(default_factory=list)
 
@@ -82,7 +84,7 @@ class Part:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *self.argv],
                 cwd=REPOSITORY,
-                env=env,
+                env=os.environ if self.outside else env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -133,6 +135,7 @@ class Supervisor:
                 "gateway",
                 ["local_aws.gateway", *doors, *where],
                 lambda: listens(self.ports["proxy"]),
+                outside=True,
             ),
         ]
 

@@ -37,23 +37,16 @@ sparkline <- function(now, before, label) {
   )
 }
 
-#' Which buckets get a word under the axis: about eight, counted from the newest
-axis_marks <- function(n) {
-  step <- max(1L, ceiling(n / 8))
-  seq(n, 1L, by = -step)
-}
-
 #' A line of the period over the one before; buckets still open are hollow and hatched, never joined
 #'
 #' @param now Values. @param open Logical, whether a bucket is provisional. @param before Values of the
-#'   period before, or NULL. @param ticks_words Words under the axis. @param tips Words when hovering.
-line_chart <- function(now, open, before, ticks_words, tips, label, height = 204L) {
+#'   period before, or NULL. @param marks Words under the axis, of axis_marks(). @param tips Words when hovering.
+line_chart <- function(now, open, before, marks, tips, label, height = 204L) {
   n <- length(now)
   ticks <- nice_ticks(max(c(now, before, 0)))
   top <- ticks[length(ticks)]
   closed <- utils::head(now, max(0L, n - sum(rev(cumprod(rev(open))))))
   first_open <- if (length(closed) < n) length(closed) + 1L else NA_integer_
-  marks <- axis_marks(n)
   dot <- sprintf("M%g %.1fh0", first_open - 0.5, 100 - 100 * now[first_open] / top)
   tags$div(
     class = "plot", style = sprintf("--h:%dpx", height),
@@ -85,10 +78,11 @@ line_chart <- function(now, open, before, ticks_words, tips, label, height = 204
         )
       }))
     ),
-    tags$div(class = "x", "aria-hidden" = "true", lapply(seq_along(marks), function(k) {
+    tags$div(class = "x", "aria-hidden" = "true", lapply(seq_along(marks$at), function(k) {
       tags$span(
         class = if (k %% 2L == 0L) "alt",
-        style = sprintf("left:%.2f%%", 100 * (marks[k] - 0.5) / n), ticks_words[marks[k]]
+        class = if (marks$at[k] > 0.95 * n) "edge",
+        style = sprintf("left:%.2f%%", 100 * (marks$at[k] - 0.5) / n), marks$words[k]
       )
     }))
   )
@@ -139,7 +133,7 @@ funnel_chart <- function(names, counts, under, closed, label, id) {
         }
       )
     })),
-    tags$ul(class = "under", lapply(under, tags$li))
+    tags$ul(class = "under", lapply(under, function(words) tags$li(words)))
   )
 }
 
@@ -156,23 +150,39 @@ as_table <- function(head, rows) {
   )
 }
 
-#' Twenty-four cells a day: what became of each hour's objects
-hours_strip <- function(rows, zone) {
-  classes <- c(complete = "", quarantined = "q", gap = "g", open = "p")
-  tags$div(
-    class = "strip tall", role = "img", "data-testid" = "completeness",
-    "aria-label" = sprintf(
-      "%d of %d hours complete, %d with quarantined objects, %d gaps", sum(rows$state == "complete"),
-      nrow(rows), sum(rows$state == "quarantined"), sum(rows$state == "gap")
-    ),
-    lapply(seq_len(nrow(rows)), function(i) {
-      tags$span(
-        class = classes[[rows$state[i]]],
-        "data-tip" = sprintf(
-          "%s: %s objects, %s", fmt_instant(rows$hour_at[i], zone), fmt_count(rows$keys[i]),
-          rows$state[i]
-        )
+#' Days by hours: what became of each hour's objects
+#'
+#' @param rows Rows of completeness, in the order of time. @param zone Days and hours are local.
+hours_table <- function(rows, zone) {
+  at <- as_instant(rows$hour_at)
+  day <- format(at, "%Y-%m-%d", tz = zone)
+  hour <- as.integer(format(at, "%H", tz = zone))
+  # Where summer time ends, two hours share a cell: the worse one shows.
+  worst <- order(match(rows$state, c("gap", "open", "quarantined", "complete")))
+  cell <- function(of_day, of_hour) {
+    i <- worst[day[worst] == of_day & hour[worst] == of_hour][1L]
+    if (is.na(i)) return(tags$td(class = "none"))
+    state <- rows$state[i]
+    tip <- sprintf(
+      "%s: %s objects, %s", fmt_instant(rows$hour_at[i], zone), fmt_count(rows$keys[i]), state_label[[state]]
+    )
+    tags$td(
+      class = c(complete = "", quarantined = "q", gap = "g", open = "now")[[state]],
+      "data-tip" = tip, tags$span(class = "visually-hidden", tip), if (state == "gap") "!"
+    )
+  }
+  tags$div(class = "scroll", tags$table(
+    class = "heat hours", "data-testid" = "completeness",
+    tags$thead(tags$tr(tags$td(), lapply(0:23, function(h) tags$th(scope = "col", sprintf("%02d", h))))),
+    tags$tbody(lapply(rev(unique(day)), function(of_day) {
+      tags$tr(
+        tags$th(scope = "row", sub(" 0", " ", format(as.Date(of_day), "%a %d %b"))),
+        lapply(0:23, function(h) cell(of_day, h))
       )
-    })
-  )
+    }))
+  ))
 }
+
+state_label <- c(
+  complete = "complete", quarantined = "some in quarantine", gap = "gap", open = "still open"
+)

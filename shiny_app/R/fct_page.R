@@ -14,11 +14,11 @@ change_tag <- function(change) {
 }
 
 #' A card: a headline with its definition, and what is in it
-panel <- function(title, ..., term = NULL, end = NULL, footer = NULL) {
+panel <- function(title, ..., term = NULL, beside = NULL, end = NULL, footer = NULL) {
   bslib::card(
     bslib::card_header(
       tags$h2(title), if (!is.null(term)) info(title, definitions[[term]]),
-      if (!is.null(end)) tags$span(class = "end", end)
+      beside, if (!is.null(end)) tags$span(class = "end", end)
     ),
     bslib::card_body(..., fillable = FALSE),
     if (!is.null(footer)) bslib::card_footer(footer)

@@ -6,6 +6,8 @@ login_states <- c(
   "not set" = "Not set"
 )
 buckets <- c(hour = "Hour", day = "Day", week = "Week")
+# The longest range that may be cut into each.
+bucket_days <- c(hour = 31L, day = 731L, week = 3661L)
 measures <- c(visitors = "Visitors", sessions = "Sessions", events = "Events")
 default_zone <- "Asia/Ho_Chi_Minh"
 
@@ -51,6 +53,7 @@ parse_view <- function(sent, now) {
     days <- preset_days(preset, today)
   }
   span <- as.integer(diff(days)) + 1L
+  allowed <- names(buckets)[span <= bucket_days]
   list(
     preset = preset,
     first_day = days[1L],
@@ -58,14 +61,14 @@ parse_view <- function(sent, now) {
     days = span,
     zone = zone,
     login = intersect(names(login_states), unlist(sent$login)),
-    bucket = one_of(sent$bucket, names(buckets), default_bucket(span)),
+    bucket = one_of(sent$bucket, allowed, default_bucket(span)),
     measure = one_of(sent$measure, names(measures), "visitors")
   )
 }
 
-#' Hours up to a week, days up to a quarter, else weeks
+#' Hours up to a week, days up to half a year, else weeks
 default_bucket <- function(days) {
-  if (days <= 7L) "hour" else if (days <= 92L) "day" else "week"
+  if (days <= 7L) "hour" else if (days <= 182L) "day" else "week"
 }
 
 midnight <- function(day, zone) as.POSIXct(format(day), tz = zone, format = "%Y-%m-%d")
@@ -91,21 +94,36 @@ view_range <- function(view) {
 
 #' As many local days just before; an unfinished range is compared at equal elapsed time
 #'
-#' @param data_until POSIXct or NA: up to where the data goes.
+#' @param data_until Seconds since 1970 or NA: up to where the data goes.
 previous_range <- function(view, data_until) {
   range <- view_range(view)
-  start <- view$first_day - view$days
-  end <- midnight(view$first_day, view$zone)
-  last <- midnight(view$last_day + 1L, view$zone)
+  start <- as.numeric(midnight(view$first_day - view$days, view$zone))
+  end <- as.numeric(midnight(view$first_day, view$zone))
+  last <- as.numeric(midnight(view$last_day + 1L, view$zone))
   if (!is.na(data_until) && data_until < last) {
-    local_day <- as.Date(format(data_until, tz = view$zone))
-    clock <- format(data_until, "%H:%M:%S", tz = view$zone)
-    cut <- as.POSIXct(paste(local_day - view$days, clock), tz = view$zone)
+    until <- as_instant(data_until)
+    day <- as.Date(format(until, tz = view$zone)) - view$days
+    cut <- as.numeric(as.POSIXct(paste(day, format(until, "%H:%M:%S", tz = view$zone)),
+                                 tz = view$zone))
+    # Not a clock time that summer time leaves out.
     if (!is.na(cut)) end <- min(end, cut)
   }
-  range$from <- iso(midnight(start, view$zone))
-  range$to <- iso(max(end, midnight(start, view$zone)))
+  range$from <- iso(as_instant(start))
+  range$to <- iso(as_instant(max(end, start)))
   range
+}
+
+#' The first bucket worth drawing
+#'
+#' A warehouse that began a day ago has nothing before: that is no line at zero. Buckets are left out
+#' up to the start of the first event's local day, if the period before is empty as well.
+#'
+#' @param now,before Rows of the series. @return An index into `now`.
+first_drawn <- function(now, before, zone) {
+  first <- which(now$events > 0)[1L]
+  if (is.na(first) || any(before$events > 0)) return(1L)
+  day <- format(as_instant(now$bucket_at), "%Y-%m-%d", tz = zone)
+  match(day[first], day)
 }
 
 #' A range in words, as "18 – 24 Nov"
@@ -113,4 +131,15 @@ range_words <- function(view) {
   short <- function(day) sub("^0", "", format(day, "%d %b"))
   if (view$first_day == view$last_day) return(short(view$first_day))
   paste(short(view$first_day), "\u2013", short(view$last_day))
+}
+
+#' Yesterday, and the same weekday a week before, as ranges of a view
+yesterday_ranges <- function(view, now) {
+  day <- as.Date(format(now, tz = view$zone)) - 1L
+  of <- function(day) {
+    view$first_day <- day
+    view$last_day <- day
+    view_range(view)
+  }
+  list(day = day, now = of(day), before = of(day - 7L))
 }

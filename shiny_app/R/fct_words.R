@@ -40,11 +40,26 @@ bucket_words <- function(epoch, bucket, zone) {
   gsub("\\b0(\\d [A-Z])", "\\1", format(at, pattern, tz = zone))
 }
 
-axis_words <- function(epoch, bucket, zone) {
-  at <- as.POSIXct(epoch, origin = "1970-01-01")
-  hour <- format(at, "%H:%M", tz = zone)
-  day <- sub("^0", "", format(at, "%d %b", tz = zone))
-  if (bucket == "hour") ifelse(hour == "00:00", day, hour) else day
+#' Which buckets get a word under the axis, and which word
+#'
+#' Hours: each third, or each midnight of more than two days; else about eight, from the newest back.
+#'
+#' @return A list: at (indices), words.
+axis_marks <- function(epoch, bucket, zone) {
+  instant <- as.POSIXct(epoch, origin = "1970-01-01")
+  hour <- as.integer(format(instant, "%H", tz = zone))
+  day <- sub("^0", "", format(instant, "%d %b", tz = zone))
+  at <- rev(seq_along(epoch))
+  words <- day
+  if (bucket == "hour" && length(epoch) <= 48L) {
+    at <- at[hour[at] %% if (length(epoch) > 24L) 6L else 3L == 0L]
+    words <- ifelse(hour == 0L, day, format(instant, "%H:%M", tz = zone))
+  } else if (bucket == "hour") {
+    at <- at[hour[at] == 0L]
+  }
+  at <- at[seq(1L, by = max(1L, ceiling(length(at) / 8)), length.out = length(at))]
+  at <- at[!is.na(at)]
+  list(at = at, words = words[at])
 }
 
 event_words <- c(
@@ -68,7 +83,7 @@ event_label <- function(name, label = name) {
 #' @param good 1 when more is better, -1 when less is.
 #' @return A list: text, tone (good, bad, flat); NULL when there is nothing to compare with.
 change_words <- function(now, before, rate = FALSE, n = NULL, good = 1) {
-  if (is.na(now) || is.na(before) || (!rate && before <= 0)) return(NULL)
+  if (is.null(now) || is.null(before) || is.na(now) || is.na(before) || (!rate && before <= 0)) return(NULL)
   if (rate) {
     size <- 100 * (now - before)
     error <- 100 * sqrt(now * (1 - now) / n[1L] + before * (1 - before) / n[2L])

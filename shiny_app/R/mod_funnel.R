@@ -7,32 +7,56 @@ mod_funnel_ui <- function(id) {
   )
 }
 
+# Words under the closed funnel: who left between a step and the next.
+left_words <- function(rows) {
+  n <- nrow(rows)
+  lapply(seq_len(n), function(i) {
+    if (i == n) return(NULL)
+    left <- rows$closed_sessions[i] - rows$closed_sessions[i + 1L]
+    if (rows$closed_sessions[i] == 0) return(NULL)
+    shiny::tagList(
+      tags$b(paste0("\u25bc \u2212", fmt_rate(left / rows$closed_sessions[i]))),
+      tags$span(paste(fmt_count(left), "left")),
+      tags$span(paste("median", fmt_seconds(rows$median_seconds[i + 1L])))
+    )
+  })
+}
+
+order_words <- function(rows) {
+  apart <- rows$open_sessions - rows$closed_sessions
+  lapply(apart, function(count) {
+    if (count == 0) return(shiny::tagList(tags$b("\u00b10"), tags$span("same as in order")))
+    shiny::tagList(tags$b(paste0("+", fmt_count(count))), tags$span("not in order"))
+  })
+}
+
 funnel_panels <- function(rows) {
   n <- nrow(rows)
   names <- event_label(rows$event_name)
-  lost <- vapply(seq_len(n), function(i) {
-    if (i == n) return(if (rows$closed_sessions[1L] > 0) "of those who began" else "")
-    left <- rows$closed_sessions[i] - rows$closed_sessions[i + 1L]
-    share <- if (rows$closed_sessions[i] > 0) left / rows$closed_sessions[i] else NA
-    sprintf("%s left (%s), median %s to go on", fmt_count(left), fmt_rate(share),
-            fmt_seconds(rows$median_seconds[i + 1L]))
-  }, "")
-  apart <- rows$open_sessions - rows$closed_sessions
-  other <- ifelse(apart > 0, paste(fmt_count(apart), "not in order"), "all in order")
+  first <- rows$closed_sessions[1L]
   table <- data.frame(
     names, fmt_count(rows$closed_sessions), fmt_count(rows$open_sessions),
     ifelse(rows$step == 1L, dash, fmt_seconds(rows$median_seconds))
   )
-  shiny::tagList(
+  bslib::layout_columns(
+    col_widths = bslib::breakpoints(sm = 12, lg = c(6, 6)),
     panel(
-      "Sessions in order", term = "funnel",
-      funnel_chart(names, rows$closed_sessions, lost, TRUE,
+      "Closed: every step in order", term = "funnel",
+      tags$p(class = "lead-line", tags$b(fmt_rate(if (first > 0) rows$closed_sessions[n] / first else NA, 2L)),
+             paste("of sessions with a", tolower(names[1L]), "complete every step in order")),
+      funnel_chart(names, rows$closed_sessions, left_words(rows), TRUE,
                    "Sessions that reached each step in order", "funnel-closed"),
-      as_table(c("Step", "In order", "Any order", "Median time from the step before"), table)
+      as_table(c("Step", "In order", "Any order", "Median time from the step before"), table),
+      footer = paste(
+        "The storefront sends checkout complete by a timer after checkout start: that time says",
+        "nothing about shoppers."
+      )
     ),
     panel(
-      "Sessions in any order", term = "funnel",
-      funnel_chart(names, rows$open_sessions, other, FALSE,
+      "Open: reached that step at all", term = "funnel",
+      tags$p(class = "lead-line", tags$b(fmt_count(rows$open_sessions[n])),
+             paste("sessions with a", paste0(tolower(names[n]), ","), "in whatever order")),
+      funnel_chart(names, rows$open_sessions, order_words(rows), FALSE,
                    "Sessions that reached each step at all", "funnel-open")
     )
   )

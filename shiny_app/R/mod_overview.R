@@ -4,11 +4,13 @@ mod_overview_ui <- function(id) {
   ns <- shiny::NS(id)
   shiny::tagList(
     tags$h1(class = "visually-hidden", "Overview"),
+    loading(ns("yesterday"), 20L),
     loading(ns("kpis"), 116L),
     loading(ns("series"), 300L),
     bslib::layout_columns(
-      col_widths = bslib::breakpoints(sm = 12, lg = c(7, 5)),
-      loading(ns("mix"), 260L), loading(ns("login"), 260L)
+      col_widths = bslib::breakpoints(sm = 12, lg = c(6, 6)),
+      loading(ns("mix"), 260L),
+      tags$div(class = "stack", loading(ns("login"), 120L), loading(ns("steps"), 120L))
     )
   )
 }
@@ -20,9 +22,16 @@ headlines <- list(
   list(key = "conversion", title = "Conversion rate", rate = TRUE, good = 1,
        column = "conversion_rate", base = "sessions", digits = 2L),
   list(key = "cart", title = "Add-to-cart rate", rate = TRUE, good = 1,
-       column = "add_to_cart_rate", base = "product_view_sessions", digits = 1L),
+       column = "add_to_cart_rate", base = "product_view_sessions", digits = 1L,
+       of = function(x) {
+         sprintf("%s of %s sessions that viewed", fmt_count(x$add_sessions),
+                 fmt_count(x$product_view_sessions))
+       }),
   list(key = "bounce", title = "Bounce rate", rate = TRUE, good = -1,
-       column = "bounce_rate", base = "sessions", digits = 1L),
+       column = "bounce_rate", base = "sessions", digits = 1L,
+       of = function(x) {
+         sprintf("%s of %s sessions", fmt_count(x$sessions - x$engaged_sessions), fmt_count(x$sessions))
+       }),
   list(key = "events", title = "Events", rate = FALSE, good = 1)
 )
 
@@ -55,50 +64,97 @@ headline_cell <- function(spec, now, before, series, series_before, chosen) {
     ),
     tags$span(class = "x", words(value)),
     tags$div(class = "d", change_tag(change),
-             tags$span(class = "was", if (!is.null(change)) paste("was", words(was)))),
+             tags$span(class = "was", if (is.null(change)) "nothing to compare" else paste("was", words(was)))),
     if (!is.null(shape)) {
       sparkline(shape[!series$provisional], series_values(series_before, spec$key),
                 paste(spec$title, "of the complete buckets, and of the period before"))
-    }
+    },
+    if (!is.null(spec$of)) tags$span(class = "of sub", spec$of(now))
   )
 }
 
-headline_strip <- function(now, before, series, series_before, chosen) {
+headline_strip <- function(now, before, series, series_before, view) {
+  first <- first_drawn(series, series_before, view$zone)
+  series <- series[seq(first, nrow(series)), ]
+  if (sum(series_before$events) == 0) series_before <- series_before[0L, ]
   tags$section(
     class = "card kpis", "aria-label" = "Headline numbers against the period before",
     lapply(headlines, headline_cell, now = now, before = before, series = series,
-           series_before = series_before, chosen = chosen)
+           series_before = series_before, chosen = view$measure)
   )
 }
 
-series_panel <- function(view, now, before) {
+series_tips <- function(view, now, was, words) {
   value <- now[[view$measure]]
-  was <- before[[view$measure]]
-  words <- bucket_words(now$bucket_at, view$bucket, view$zone)
   name <- tolower(measures[[view$measure]])
-  tips <- lapply(seq_along(value), function(i) {
+  lapply(seq_along(value), function(i) {
     shiny::tagList(
       tags$b(words[i]), tags$br(), paste(fmt_count(value[i]), name),
-      if (now$provisional[i]) " (still open)",
+      if (now$provisional[i]) ", still open",
       if (i <= length(was)) shiny::tagList(tags$br(), paste("before:", fmt_count(was[i])))
     )
   })
+}
+
+series_panel <- function(view, now, before) {
+  first <- first_drawn(now, before, view$zone)
+  now <- now[seq(first, nrow(now)), ]
+  was <- if (sum(before$events) > 0) before[[view$measure]]
+  words <- bucket_words(now$bucket_at, view$bucket, view$zone)
   title <- paste(measures[[view$measure]], "by", view$bucket)
+  chart <- line_chart(
+    now[[view$measure]], now$provisional, was, axis_marks(now$bucket_at, view$bucket, view$zone),
+    series_tips(view, now, was, words), paste(title, range_words(view))
+  )
+  rows <- data.frame(words, fmt_count(now$events), fmt_count(now$visitors), fmt_count(now$sessions),
+                     fmt_count(now$converted_sessions))
+  fits <- names(buckets)[view$days <= bucket_days]
   panel(
     title, term = view$measure,
-    end = segment("bucket", "Bucket", buckets, class = "seg small", chosen = view$bucket),
-    tags$div(
+    beside = tags$span(
       class = "keys", tags$span(class = "key", range_words(view)),
-      tags$span(class = "key p", "period before"),
+      if (is.null(was)) {
+        tags$span(class = "sub", if (first > 1L) paste("Nothing before", words[1L]))
+      } else {
+        tags$span(class = "key p", "period before")
+      },
       if (any(now$provisional)) tags$span(class = "key h", "still open")
     ),
-    line_chart(value, now$provisional, was, axis_words(now$bucket_at, view$bucket, view$zone), tips,
-               paste(title, range_words(view))),
-    as_table(
-      c("From", "Events", "Visitors", "Sessions", "Converted"),
-      data.frame(words, fmt_count(now$events), fmt_count(now$visitors), fmt_count(now$sessions),
-                 fmt_count(now$converted_sessions))
-    )
+    end = segment("bucket", "Bucket", buckets[fits], class = "seg small", chosen = view$bucket),
+    tags$div("data-testid" = "series", "data-value" = sum(now[[view$measure]]), chart),
+    as_table(c("From", "Events", "Visitors", "Sessions", "Converted"), rows)
+  )
+}
+
+# The first line: yesterday against the same weekday a week before.
+yesterday_line <- function(day, now, before, view) {
+  part <- function(name, words, change) {
+    shiny::tagList(name, " ", tags$b(words), " ", change_tag(change))
+  }
+  n <- c(now$sessions, before$sessions)
+  compared <- before$events > 0
+  tags$p(
+    class = "yesterday", "data-testid" = "yesterday", "data-value" = now$visitors,
+    tags$b(paste0("Yesterday, ", sub(" 0", " ", format(day, "%a %d %b")))),
+    if (compared) sprintf(", against the %s before: ", format(day, "%A")) else ": ",
+    part("visitors", fmt_count(now$visitors), change_words(now$visitors, before$visitors)), ", ",
+    part("sessions", fmt_count(now$sessions), change_words(now$sessions, before$sessions)), ", ",
+    part("conversion", fmt_rate(now$conversion_rate, 2L),
+         change_words(now$conversion_rate, before$conversion_rate, rate = TRUE, n = n)),
+    ".", if (!compared) tags$span(class = "sub", paste(" Nothing is loaded of the", format(day, "%A"), "before."))
+  )
+}
+
+# The closed funnel in short; its page has the whole.
+steps_panel <- function(rows) {
+  first <- rows$closed_sessions[1L]
+  panel(
+    "Closed funnel", term = "funnel",
+    end = tags$a(href = "?page=funnel", "data-goto" = "funnel", "data-value" = "funnel", "Open the funnel"),
+    bar_list(data.frame(
+      key = rows$event_name, label = event_label(rows$event_name), value = rows$closed_sessions,
+      words = fmt_rate(if (first > 0) rows$closed_sessions / first else NA)
+    ), "steps")
   )
 }
 
@@ -147,12 +203,16 @@ login_panel <- function(rows) {
 mod_overview_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
-    before <- function() previous_range(view(), as_instant(ask("freshness")$data_until))
+    before <- function() previous_range(view(), ask("freshness")$data_until)
+    output$yesterday <- shiny::renderUI(drawn(function() {
+      ranges <- yesterday_ranges(view(), Sys.time())
+      yesterday_line(ranges$day, ask("kpis", ranges$now), ask("kpis", ranges$before), view())
+    }))
     output$kpis <- shiny::renderUI(drawn(function() {
       range <- view_range(view())
       headline_strip(
         ask("kpis", range), ask("kpis", before()), ask("series", range, view()$bucket),
-        ask("series", before(), view()$bucket), view()$measure
+        ask("series", before(), view()$bucket), view()
       )
     }))
     output$series <- shiny::renderUI(drawn(function() {
@@ -167,6 +227,11 @@ mod_overview_server <- function(id, view, ask) {
     output$login <- shiny::renderUI(drawn(function() {
       rows <- ask("login_states", view_range(view()))
       if (nrow(rows)) login_panel(rows) else panel("Login state", empty_words(view()))
+    }))
+    output$steps <- shiny::renderUI(drawn(function() {
+      rows <- ask("funnel", view_range(view()))
+      if (sum(rows$closed_sessions) == 0) return(NULL)
+      steps_panel(rows)
     }))
   })
 }

@@ -5,7 +5,7 @@ mod_pipeline_ui <- function(id) {
   shiny::tagList(
     tags$h1(class = "visually-hidden", "Pipeline"),
     loading(ns("fresh"), 90L),
-    loading(ns("hours"), 120L),
+    loading(ns("hours"), 220L),
     bslib::layout_columns(
       col_widths = bslib::breakpoints(sm = 12, lg = c(8, 4)),
       loading(ns("runs"), 300L), loading(ns("quarantine"), 300L)
@@ -76,6 +76,25 @@ quarantine_table <- function(rows, zone) {
   )
 }
 
+hours_panel <- function(rows, zone) {
+  gaps <- rows$state == "gap"
+  panel(
+    "Every hour of seven days", term = "complete",
+    end = tags$span(
+      class = "keys", tags$span(class = "key s l", "complete"),
+      tags$span(class = "key s w", "quarantined"), tags$span(class = "key h", "still open"),
+      tags$span(class = "key s r", "gap")
+    ),
+    hours_table(rows, zone),
+    footer = if (any(gaps)) {
+      sprintf("%d of %d hours have a gap, the newest %s. An operator loads them with make backfill.",
+              sum(gaps), nrow(rows), fmt_instant(max(rows$hour_at[gaps]), zone))
+    } else {
+      sprintf("No gap in %d hours; %s objects in quarantine.", nrow(rows), fmt_count(sum(rows$quarantined)))
+    }
+  )
+}
+
 # Runs fail and hours pass without any load.
 drawn_again <- function(draw) {
   shiny::invalidateLater(15000)
@@ -88,15 +107,10 @@ mod_pipeline_server <- function(id, view, ask) {
     output$fresh <- shiny::renderUI(drawn_again(function() fresh_strip(ask("freshness"), view()$zone)))
     output$hours <- shiny::renderUI(drawn_again(function() {
       hour <- as.numeric(Sys.time()) %/% 3600 * 3600
-      rows <- ask("completeness", iso(as_instant(hour - 47 * 3600)), iso(as_instant(hour + 3600)))
-      panel(
-        "Completeness, the last 48 hours", term = "complete", hours_strip(rows, view()$zone),
-        footer = tags$span(
-          class = "keys", tags$span(class = "key s l", "complete"),
-          tags$span(class = "key s w", "quarantined"), tags$span(class = "key s r", "gap"),
-          tags$span(class = "key h", "still open")
-        )
-      )
+      # Whole local days: from the midnight six days ago.
+      today <- as.Date(format(Sys.time(), tz = view()$zone))
+      rows <- ask("completeness", iso(midnight(today - 6L, view()$zone)), iso(as_instant(hour + 3600)))
+      hours_panel(rows, view()$zone)
     }))
     output$runs <- shiny::renderUI(drawn_again(function() {
       rows <- ask("runs", 12L)

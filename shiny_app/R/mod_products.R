@@ -1,17 +1,17 @@
 # What is looked at and put into carts: products, categories, brands.
 
 product_rows <- 50L
-group_rows <- 20L
+group_rows <- 10L
 
 mod_products_ui <- function(id) {
   ns <- shiny::NS(id)
   shiny::tagList(
     tags$h1(class = "visually-hidden", "Products"),
     bslib::layout_columns(
-      col_widths = bslib::breakpoints(sm = 12, lg = c(6, 6)),
-      loading(ns("categories"), 240L), loading(ns("brands"), 240L)
-    ),
-    loading(ns("products"), 420L)
+      col_widths = bslib::breakpoints(sm = 12, lg = c(8, 4)),
+      loading(ns("products"), 420L),
+      tags$div(class = "stack", loading(ns("categories"), 240L), loading(ns("brands"), 240L))
+    )
   )
 }
 
@@ -43,12 +43,17 @@ product_table <- function(rows) {
   ))
 }
 
-group_panel <- function(title, rows, id) {
-  total <- sum(rows$views)
-  panel(title, term = "value", bar_list(data.frame(
-    key = rows$value, label = rows$label, value = rows$views,
+#' @param total All product views in range and filter, of which these rows are the most
+group_panel <- function(title, rows, total, id) {
+  rest <- total - sum(rows$views)
+  shown <- data.frame(
+    key = rows$value, label = ifelse(rows$value == "not set", "Not set", rows$label), value = rows$views,
     words = fmt_rate(if (total > 0) rows$views / total else NA)
-  ), id), footer = "Product views, and their share.")
+  )
+  panel(
+    title, term = "value", bar_list(shown, id),
+    footer = if (rest > 0) sprintf("Product views; %s more in the rest.", fmt_count(rest)) else "Product views."
+  )
 }
 
 mod_products_server <- function(id, view, ask) {
@@ -60,15 +65,19 @@ mod_products_server <- function(id, view, ask) {
         if (nrow(found)) draw(found) else panel(title, empty_words(view()))
       })
     }
+    viewed <- function() {
+      mix <- ask("event_mix", view_range(view()))
+      sum(mix$events[mix$event_name == "product_view"])
+    }
     output$products <- shiny::renderUI(show("products", product_rows, "Products", function(found) {
       panel("Products", term = "products", product_table(found),
             footer = sprintf("The %d most viewed.", nrow(found)))
     }))
     output$categories <- shiny::renderUI(show("categories", group_rows, "Categories", function(found) {
-      group_panel("Categories", found, "categories")
+      group_panel("Categories", found, viewed(), "categories")
     }))
     output$brands <- shiny::renderUI(show("brands", group_rows, "Brands", function(found) {
-      group_panel("Brands", found, "brands")
+      group_panel("Brands", found, viewed(), "brands")
     }))
   })
 }

@@ -63,8 +63,8 @@
   function show() {
     document.querySelectorAll("[data-choice] [data-value]").forEach(function (item) {
       var choice = item.closest("[data-choice]").dataset.choice;
-      // Without a choice of the reader's the server says which bucket it took.
-      if (choice === "bucket" && !view.bucket) return;
+      // Which bucket fits the range is the server's to say.
+      if (choice === "bucket") return;
       var on = pressed(choice, item.dataset.value);
       if (item.tagName === "A") {
         item.classList.toggle("active", on);
