@@ -10,7 +10,7 @@ info <- function(term, definition) {
 
 change_tag <- function(change) {
   if (is.null(change)) return(NULL)
-  tags$span(class = paste("delta", change$tone), change$text)
+  tags$span(class = paste("delta", change$tone), change$text, .noWS = "outside")
 }
 
 #' A card: a headline with its definition, and what is in it
@@ -94,11 +94,12 @@ filter_bar <- function() {
       tags$input(type = "checkbox", id = "f", class = "visually-hidden"),
       tags$label("for" = "f", class = "ctl fopen", "Filters"),
       tags$span(class = "fwords", "data-words" = NA),
+      tags$span(class = "fnote muted", "The range and the filters of the other pages do not apply here."),
       segment("range", "Range", presets),
       tags$span(
         class = "ctl f",
         tags$label(class = "visually-hidden", "for" = "from", "First day"),
-        tags$input(type = "date", id = "from", "data-date" = "from"), dash,
+        tags$input(type = "date", id = "from", "data-date" = "from"), " ", dash, " ",
         tags$label(class = "visually-hidden", "for" = "to", "Last day"),
         tags$input(type = "date", id = "to", "data-date" = "to")
       ),

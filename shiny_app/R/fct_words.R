@@ -40,6 +40,10 @@ bucket_words <- function(epoch, bucket, zone) {
   gsub("\\b0(\\d [A-Z])", "\\1", format(at, pattern, tz = zone))
 }
 
+axis_day <- function(epoch, zone) {
+  sub("^0", "", format(as.POSIXct(epoch, origin = "1970-01-01"), "%d %b", tz = zone))
+}
+
 #' Which buckets get a word under the axis, and which word
 #'
 #' Hours: each third, or each midnight of more than two days; else about eight, from the newest back.
@@ -48,17 +52,17 @@ bucket_words <- function(epoch, bucket, zone) {
 axis_marks <- function(epoch, bucket, zone) {
   instant <- as.POSIXct(epoch, origin = "1970-01-01")
   hour <- as.integer(format(instant, "%H", tz = zone))
-  day <- sub("^0", "", format(instant, "%d %b", tz = zone))
+  day <- axis_day(epoch, zone)
   at <- rev(seq_along(epoch))
   words <- day
   if (bucket == "hour" && length(epoch) <= 48L) {
-    at <- at[hour[at] %% if (length(epoch) > 24L) 6L else 3L == 0L]
+    step <- if (length(epoch) > 26L) 6L else 3L
+    at <- at[hour[at] %% step == 0L]
     words <- ifelse(hour == 0L, day, format(instant, "%H:%M", tz = zone))
   } else if (bucket == "hour") {
     at <- at[hour[at] == 0L]
   }
-  at <- at[seq(1L, by = max(1L, ceiling(length(at) / 8)), length.out = length(at))]
-  at <- at[!is.na(at)]
+  at <- at[(seq_along(at) - 1L) %% max(1L, ceiling(length(at) / 8)) == 0L]
   list(at = at, words = words[at])
 }
 

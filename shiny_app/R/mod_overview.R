@@ -114,7 +114,11 @@ series_panel <- function(view, now, before) {
     beside = tags$span(
       class = "keys", tags$span(class = "key", range_words(view)),
       if (is.null(was)) {
-        tags$span(class = "sub", if (first > 1L) paste("Nothing before", words[1L]))
+        tags$span(class = "sub", if (first > 1L) {
+          paste("first events on", axis_day(now$bucket_at[1L], view$zone))
+        } else {
+          "no events in the period before"
+        })
       } else {
         tags$span(class = "key p", "period before")
       },
@@ -129,13 +133,15 @@ series_panel <- function(view, now, before) {
 # The first line: yesterday against the same weekday a week before.
 yesterday_line <- function(day, now, before, view) {
   part <- function(name, words, change) {
-    shiny::tagList(name, " ", tags$b(words), " ", change_tag(change))
+    shiny::tagList(
+      paste0(name, " "), tags$b(words, .noWS = "outside"), if (!is.null(change)) " ", change_tag(change)
+    )
   }
   n <- c(now$sessions, before$sessions)
   compared <- before$events > 0
   tags$p(
     class = "yesterday", "data-testid" = "yesterday", "data-value" = now$visitors,
-    tags$b(paste0("Yesterday, ", sub(" 0", " ", format(day, "%a %d %b")))),
+    tags$b(paste0("Yesterday, ", sub(" 0", " ", format(day, "%a %d %b"))), .noWS = "outside"),
     if (compared) sprintf(", against the %s before: ", format(day, "%A")) else ": ",
     part("visitors", fmt_count(now$visitors), change_words(now$visitors, before$visitors)), ", ",
     part("sessions", fmt_count(now$sessions), change_words(now$sessions, before$sessions)), ", ",

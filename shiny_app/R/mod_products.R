@@ -1,6 +1,6 @@
 # What is looked at and put into carts: products, categories, brands.
 
-product_rows <- 50L
+product_rows <- 25L
 group_rows <- 10L
 
 mod_products_ui <- function(id) {
@@ -17,20 +17,22 @@ mod_products_ui <- function(id) {
 
 product_table <- function(rows) {
   top <- max(rows$views, 1)
+  labels <- function(...) paste(Filter(Negate(is.na), c(...)), collapse = " \u00b7 ")
   number <- function(text) tags$td(class = "num", text)
   tags$div(class = "scroll", tags$table(
     class = "table table-hover", "data-testid" = "products",
     tags$thead(tags$tr(
-      lapply(c("Product", "Category", "Brand"), tags$th, scope = "col"),
+      tags$th(scope = "col", "Product"),
       lapply(c("Price seen", "Views", "Adds", "Removed", "Add-to-cart", "Bought, at most"), tags$th,
              scope = "col", class = "num")
     )),
     tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
       tags$tr(
         "data-key" = rows$product_id[i], "data-value" = rows$views[i],
-        tags$td(if (is.na(rows$name[i])) rows$product_id[i] else rows$name[i]),
-        tags$td(class = "muted", if (is.na(rows$category[i])) dash else rows$category[i]),
-        tags$td(class = "muted", if (is.na(rows$brand[i])) dash else rows$brand[i]),
+        tags$td(
+          class = "wrap", if (is.na(rows$name[i])) rows$product_id[i] else rows$name[i],
+          tags$span(class = "sub", labels(rows$category[i], rows$brand[i]))
+        ),
         number(fmt_vnd(rows$price_seen[i])),
         tags$td(class = "num", tags$span(
           class = "cell", tags$i(style = sprintf("--v:%.1f%%", 100 * rows$views[i] / top)),

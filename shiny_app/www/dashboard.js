@@ -49,6 +49,11 @@
     return { from: day(back[0]), to: day(back[1]) };
   }
 
+  function words(day) {
+    var date = new Date(day + "T00:00:00Z");
+    return isNaN(date) ? "" : date.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+  }
+
   function showPage() {
     document.querySelectorAll("section[data-page]").forEach(function (section) {
       var hide = section.dataset.page !== view.page;
@@ -82,7 +87,7 @@
       item.value = view[item.dataset.select];
     });
     document.querySelectorAll("[data-words]").forEach(function (item) {
-      item.textContent = shown.from === shown.to ? shown.from : shown.from + " \u2013 " + shown.to;
+      item.textContent = shown.from === shown.to ? words(shown.from) : words(shown.from) + " \u2013 " + words(shown.to);
     });
     showPage();
   }
