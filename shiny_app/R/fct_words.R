@@ -6,6 +6,9 @@ fmt_count <- function(x) {
   ifelse(is.na(x), dash, formatC(x, format = "d", big.mark = ","))
 }
 
+#' A number as the tests compare it: no separators, no exponent
+exact <- function(x) ifelse(is.na(x), "", formatC(x, format = "fg", digits = 15, width = 1))
+
 fmt_rate <- function(x, digits = 1L) {
   ifelse(is.na(x), dash, sprintf(paste0("%.", digits, "f%%"), 100 * x))
 }

@@ -51,7 +51,7 @@ headline_cell <- function(spec, now, before, series, series_before, chosen) {
   shape <- series_values(series, spec$key)
   tags$div(
     class = "kpi", "aria-current" = if (picks && chosen == spec$key) "true",
-    "data-testid" = paste0("kpi-", spec$key), "data-value" = format(value, digits = 15),
+    "data-testid" = paste0("kpi-", spec$key), "data-value" = exact(value),
     tags$div(
       class = "k",
       if (picks) {
@@ -65,7 +65,7 @@ headline_cell <- function(spec, now, before, series, series_before, chosen) {
     tags$span(class = "x", words(value)),
     tags$div(class = "d", change_tag(change),
              tags$span(class = "was", if (is.null(change)) "nothing to compare" else paste("was", words(was)))),
-    if (!is.null(shape)) {
+    if (!is.null(shape) && any(shape > 0)) {
       sparkline(shape[!series$provisional], series_values(series_before, spec$key),
                 paste(spec$title, "of the complete buckets, and of the period before"))
     },
@@ -86,14 +86,12 @@ headline_strip <- function(now, before, series, series_before, view) {
 
 series_tips <- function(view, now, was, words) {
   value <- now[[view$measure]]
-  name <- tolower(measures[[view$measure]])
-  lapply(seq_along(value), function(i) {
-    shiny::tagList(
-      tags$b(words[i]), tags$br(), paste(fmt_count(value[i]), name),
-      if (now$provisional[i]) ", still open",
-      if (i <= length(was)) shiny::tagList(tags$br(), paste("before:", fmt_count(was[i])))
-    )
-  })
+  before <- if (is.null(was)) rep(NA, length(value)) else was[seq_along(value)]
+  paste0(
+    "<b>", escape(words), "</b><br>", fmt_count(value), " ", tolower(measures[[view$measure]]),
+    ifelse(now$provisional, ", still open", ""),
+    ifelse(is.na(before), "", paste0("<br>before: ", fmt_count(before)))
+  )
 }
 
 series_panel <- function(view, now, before) {
@@ -223,19 +221,23 @@ mod_overview_server <- function(id, view, ask) {
     }))
     output$series <- shiny::renderUI(drawn(function() {
       now <- ask("series", view_range(view()), view()$bucket)
-      if (sum(now$events) == 0) return(panel("Course", empty_words(view())))
+      if (sum(now$events) == 0) {
+        return(panel(paste(measures[[view()$measure]], "by", view()$bucket), empty_words(view())))
+      }
       series_panel(view(), now, ask("series", before(), view()$bucket))
     }))
+    # The headlines answer a click first; what lies below the chart follows in the next flush.
+    below <- shiny::debounce(view, 10)
     output$mix <- shiny::renderUI(drawn(function() {
-      rows <- ask("event_mix", view_range(view()))
-      if (nrow(rows)) mix_panel(rows) else panel("Events", empty_words(view()))
+      rows <- ask("event_mix", view_range(below()))
+      if (nrow(rows)) mix_panel(rows) else panel("Events", empty_words(below()))
     }))
     output$login <- shiny::renderUI(drawn(function() {
-      rows <- ask("login_states", view_range(view()))
-      if (nrow(rows)) login_panel(rows) else panel("Login state", empty_words(view()))
+      rows <- ask("login_states", view_range(below()))
+      if (nrow(rows)) login_panel(rows) else panel("Login state", empty_words(below()))
     }))
     output$steps <- shiny::renderUI(drawn(function() {
-      rows <- ask("funnel", view_range(view()))
+      rows <- ask("funnel", view_range(below()))
       if (sum(rows$closed_sessions) == 0) return(NULL)
       steps_panel(rows)
     }))

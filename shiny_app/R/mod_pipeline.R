@@ -16,7 +16,7 @@ mod_pipeline_ui <- function(id) {
 fresh_strip <- function(fresh, zone) {
   cell <- function(title, text, key, value, definition) {
     tags$div(
-      class = "kpi", "data-testid" = paste0("fresh-", key), "data-value" = format(value, digits = 15),
+      class = "kpi", "data-testid" = paste0("fresh-", key), "data-value" = exact(value),
       tags$div(class = "k", tags$span(title), info(title, definition)), tags$span(class = "x", text)
     )
   }

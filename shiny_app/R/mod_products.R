@@ -16,9 +16,14 @@ mod_products_ui <- function(id) {
 }
 
 product_table <- function(rows) {
-  top <- max(rows$views, 1)
-  labels <- function(...) paste(Filter(Negate(is.na), c(...)), collapse = " \u00b7 ")
-  number <- function(text) tags$td(class = "num", text)
+  known <- function(text) ifelse(is.na(text), "", text)
+  both <- known(rows$category) != "" & known(rows$brand) != ""
+  under <- paste0(known(rows$category), ifelse(both, " \u00b7 ", ""), known(rows$brand))
+  number <- function(words) paste0('<td class="num">', words, "</td>")
+  bar <- paste0(
+    '<span class="cell"><i style="--v:', sprintf("%.1f", 100 * rows$views / max(rows$views, 1)), '%"></i>',
+    fmt_count(rows$views), "</span>"
+  )
   tags$div(class = "scroll", tags$table(
     class = "table table-hover", "data-testid" = "products",
     tags$thead(tags$tr(
@@ -26,22 +31,13 @@ product_table <- function(rows) {
       lapply(c("Price seen", "Views", "Adds", "Removed", "Add-to-cart", "Bought, at most"), tags$th,
              scope = "col", class = "num")
     )),
-    tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
-      tags$tr(
-        "data-key" = rows$product_id[i], "data-value" = rows$views[i],
-        tags$td(
-          class = "wrap", if (is.na(rows$name[i])) rows$product_id[i] else rows$name[i],
-          tags$span(class = "sub", labels(rows$category[i], rows$brand[i]))
-        ),
-        number(fmt_vnd(rows$price_seen[i])),
-        tags$td(class = "num", tags$span(
-          class = "cell", tags$i(style = sprintf("--v:%.1f%%", 100 * rows$views[i] / top)),
-          fmt_count(rows$views[i])
-        )),
-        number(fmt_count(rows$adds[i])), number(fmt_count(rows$removals[i])),
-        number(fmt_rate(rows$add_to_cart_rate[i])), number(fmt_count(rows$bought_sessions[i]))
-      )
-    }))
+    tags$tbody(markup(
+      '<tr data-key="', escape(rows$product_id), '" data-value="', exact(rows$views), '"><td class="wrap">',
+      escape(ifelse(is.na(rows$name), rows$product_id, rows$name)), '<span class="sub">', escape(under),
+      "</span></td>", number(fmt_vnd(rows$price_seen)), number(bar), number(fmt_count(rows$adds)),
+      number(fmt_count(rows$removals)), number(fmt_rate(rows$add_to_cart_rate)),
+      number(fmt_count(rows$bought_sessions)), "</tr>"
+    ))
   ))
 }
 

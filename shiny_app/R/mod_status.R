@@ -10,7 +10,7 @@ status_pill <- function(fresh, hours, zone, now) {
   full <- sum(hours$state %in% c("complete", "quarantined"))
   tags$a(
     class = paste("pill", if (late) "late"), href = "?page=pipeline", "data-goto" = "pipeline",
-    "data-testid" = "freshness", "data-value" = fresh$data_until,
+    "data-testid" = "freshness", "data-value" = exact(fresh$data_until),
     title = "Start of the newest run that left nothing pending",
     tags$span(
       tags$span(class = "long", "data until "),
