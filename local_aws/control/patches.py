@@ -23,6 +23,7 @@ def apply() -> None:
     from moto.ec2.models.elastic_block_store import EBSBackend
     from moto.ec2.models.instances import Instance, InstanceBackend
     from moto.ec2.models.vpcs import VPCBackend
+    from moto.s3.models import FakeBucket
     from moto.ssm.models import SimpleSystemManagerBackend
 
     _wrap(SimpleSystemManagerBackend, "get_parameter", _public_parameter)
@@ -32,6 +33,7 @@ def apply() -> None:
     _wrap(InstanceBackend, "run_instances", _run_instances)
     _wrap(EBSBackend, "attach_volume", _attach_volume)
     _wrap(Instance, "terminate", _terminate)
+    _wrap(FakeBucket, "get_permission", _permission)
     _wrap_property(Instance, "network_interfaces", _interfaces)
     _wrap_property(Instance, "private_ip_address", _address)
     _wrap_property(LambdaFunction, "vpc_config", _vpc_config)
@@ -54,6 +56,15 @@ def _wrap_property(owner: Any, name: str, replacement: Callable[..., Any]) -> No
     getter = getattr(owner, name).fget
     setattr(owner, name, property(lambda self: replacement(functools.partial(getter, self), self)))
     _applied.add(f"{owner.__name__}.{name}")
+
+
+# -- s3: policies are judged before moto is asked, with their conditions, which moto leaves out
+
+
+def _permission(_original: Callable[..., Any], _bucket: Any, _action: str, _resource: str) -> Any:
+    from moto.iam.access_control import PermissionResult
+
+    return PermissionResult.NEUTRAL
 
 
 # -- ssm: AWS's public parameters for Debian's images
