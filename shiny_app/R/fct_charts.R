@@ -45,9 +45,9 @@ sparkline <- function(now, before, label) {
 
 #' A line of the period over the one before; buckets still open are hollow and hatched, never joined
 #'
-#' @param now Values. @param open Logical, whether a bucket is provisional. @param before Values of the
-#'   period before, or NULL. @param marks Words under the axis, of axis_marks(). @param tips Markup when
-#'   hovering, of series_tips().
+#' @param now Values. @param open Logical, whether a bucket is provisional. @param before Values of
+#'   the period before, or NULL. @param marks Words under the axis, of axis_marks().
+#' @param tips Markup when hovering, of series_tips().
 line_chart <- function(now, open, before, marks, tips, label, height = 204L) {
   n <- length(now)
   ticks <- nice_ticks(max(c(now, before, 0)))
@@ -77,7 +77,8 @@ line_chart <- function(now, open, before, marks, tips, label, height = 204L) {
         }
       ),
       if (!is.na(first_open)) {
-        tags$div(class = "open-band", style = sprintf("width:%.2f%%", 100 * (n - length(closed)) / n))
+        share <- 100 * (n - length(closed)) / n
+        tags$div(class = "open-band", style = sprintf("width:%.2f%%", share))
       },
       tags$div(class = "hits", "aria-hidden" = "true", markup(
         '<span class="hit', ifelse(seq_len(n) > n * 0.6, " end", ""), '"><span class="tip">', tips,
@@ -102,11 +103,14 @@ bar_list <- function(rows, id) {
   tags$ul(class = "bars", "data-testid" = id, markup(
     '<li data-key="', escape(rows$key), '" data-value="', exact(rows$value), '"><span class="l">',
     escape(rows$label), '</span><span class="b" style="--v:', sprintf("%.1f", share),
-    '%"></span><span class="v">', fmt_count(rows$value), "<small>", rows$words, "</small></span></li>"
+    '%"></span><span class="v">', fmt_count(rows$value), "<small>", rows$words,
+    "</small></span></li>"
   ))
 }
 
-#' Steps from left to right: heights in share of the first, slopes for what is lost; open has no slopes
+#' Steps from left to right: heights in share of the first, slopes for what is lost
+#'
+#' @param closed Whether each step is a part of the one before; without that there are no slopes.
 funnel_chart <- function(names, counts, under, closed, label, id) {
   n <- length(counts)
   first <- max(counts[1L], 1)
@@ -131,7 +135,8 @@ funnel_chart <- function(names, counts, under, closed, label, id) {
         ),
         if (closed && i < n) {
           svg_line("flow", sprintf(
-            "M%g %.2fL%d %.2fV100H%gZ", x + width, 100 - height[i], i, 100 - height[i + 1L], x + width
+            "M%g %.2fL%d %.2fV100H%gZ",
+            x + width, 100 - height[i], i, 100 - height[i + 1L], x + width
           ))
         }
       )
@@ -163,7 +168,8 @@ hours_table <- function(rows, zone) {
   worst <- order(match(rows$state, c("gap", "open", "quarantined", "complete")))
   kind <- c(complete = "", quarantined = "q", gap = "g", open = "now")[rows$state]
   tip <- escape(sprintf(
-    "%s: %s objects, %s", fmt_instant(rows$hour_at, zone), fmt_count(rows$keys), state_label[rows$state]
+    "%s: %s objects, %s",
+    fmt_instant(rows$hour_at, zone), fmt_count(rows$keys), state_label[rows$state]
   ))
   cells <- paste0(
     '<td class="', kind, '" data-tip="', tip, '"><span class="visually-hidden">', tip, "</span>",

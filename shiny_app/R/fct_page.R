@@ -36,7 +36,10 @@ empty_words <- function(view) {
   text <- if (length(view$login)) {
     "No event passes the filter in this range. Remove the login filter, or choose a longer range."
   } else {
-    "No event was loaded for this range. Choose a longer range, or look at Pipeline for what is missing."
+    paste(
+      "No event was loaded for this range. Choose a longer range, or look at Pipeline for what is",
+      "missing."
+    )
   }
   state_words("Nothing here", text, id = "empty")
 }
@@ -94,7 +97,7 @@ filter_bar <- function() {
       tags$input(type = "checkbox", id = "f", class = "visually-hidden"),
       tags$label("for" = "f", class = "ctl fopen", "Filters"),
       tags$span(class = "fwords", "data-words" = NA),
-      tags$span(class = "fnote muted", "The range and the filters of the other pages do not apply here."),
+      tags$span(class = "fnote muted", "The filters of the other pages do not apply here."),
       segment("range", "Range", presets),
       tags$span(
         class = "ctl f",
@@ -119,12 +122,16 @@ filter_bar <- function() {
 }
 
 nav_bar <- function() {
-  titles <- c(overview = "Overview", funnel = "Funnel", products = "Products", pipeline = "Pipeline")
+  titles <- c(
+    overview = "Overview", funnel = "Funnel", products = "Products", pipeline = "Pipeline"
+  )
   tags$nav(
     class = "navbar sticky-top", "aria-label" = "Pages",
     tags$span(
       class = "navbar-brand",
-      tags$svg(viewBox = "0 0 18 18", "aria-hidden" = "true", tags$path(d = "M2 15V9m5 6V3m5 12V7m5 8v-4")),
+      tags$svg(
+        viewBox = "0 0 18 18", "aria-hidden" = "true", tags$path(d = "M2 15V9m5 6V3m5 12V7m5 8v-4")
+      ),
       "Clickstream"
     ),
     tags$ul(class = "navbar-nav", "data-choice" = "page", lapply(names(titles), function(page) {
@@ -140,7 +147,8 @@ nav_bar <- function() {
         tags$svg(
           width = 16, height = 16, viewBox = "0 0 16 16", fill = "none", stroke = "currentColor",
           "stroke-width" = "1.4", "aria-hidden" = "true",
-          tags$circle(cx = 8, cy = 8, r = 6), tags$path(d = "M8 2a6 6 0 0 1 0 12z", fill = "currentColor")
+          tags$circle(cx = 8, cy = 8, r = 6),
+          tags$path(d = "M8 2a6 6 0 0 1 0 12z", fill = "currentColor")
         )
       )
     )
@@ -179,8 +187,8 @@ page_frame <- function(token, pages) {
              "The connection to the dashboard was lost. This page opens it again by itself."),
     tags$footer(
       class = "page",
-      "Revenue is not shown: checkout events carry no order value. Ranges are [from, to) in the time",
-      "zone chosen. Conversion rate and its kin are sums divided by sums, never means of rates."
+      "Revenue is not shown: checkout events carry no order value. Ranges are [from, to) in the",
+      "time zone chosen. Conversion rate and its kin are sums divided by sums, not means of rates."
     )
   )
 }

@@ -115,8 +115,8 @@ previous_range <- function(view, data_until) {
 
 #' The first bucket worth drawing
 #'
-#' A warehouse that began a day ago has nothing before: that is no line at zero. Buckets are left out
-#' up to the start of the first event's local day, if the period before is empty as well.
+#' A warehouse that began a day ago has nothing before: that is no line at zero. Buckets are left
+#' out up to the start of the first event's local day, if the period before is empty as well.
 #'
 #' @param now,before Rows of the series. @return An index into `now`.
 first_drawn <- function(now, before, zone) {

@@ -15,7 +15,8 @@ fmt_rate <- function(x, digits = 1L) {
 
 #' Prices in dong are written with points, in every language
 fmt_vnd <- function(x) {
-  ifelse(is.na(x), dash, paste(formatC(x, format = "d", big.mark = ".", decimal.mark = ","), "\u20ab"))
+  points <- formatC(x, format = "d", big.mark = ".", decimal.mark = ",")
+  ifelse(is.na(x), dash, paste(points, "\u20ab"))
 }
 
 fmt_seconds <- function(x) {
@@ -49,7 +50,7 @@ axis_day <- function(epoch, zone) {
 
 #' Which buckets get a word under the axis, and which word
 #'
-#' Hours: each third, or each midnight of more than two days; else about eight, from the newest back.
+#' Hours: each third, or each midnight of more than two days; else about eight, from the newest.
 #'
 #' @return A list: at (indices), words.
 axis_marks <- function(epoch, bucket, zone) {
@@ -85,12 +86,13 @@ event_label <- function(name, label = name) {
 
 #' The change against the period before, in words and a tone
 #'
-#' @param se Two standard errors decide whether it is more than chance: counts take a Poisson's, rates
-#'   give theirs.
+#' Two standard errors decide whether it is more than chance: a count's is Poisson's, a rate's is
+#' that of shares of `n` now and before.
+#'
 #' @param good 1 when more is better, -1 when less is.
 #' @return A list: text, tone (good, bad, flat); NULL when there is nothing to compare with.
 change_words <- function(now, before, rate = FALSE, n = NULL, good = 1) {
-  if (is.null(now) || is.null(before) || is.na(now) || is.na(before) || (!rate && before <= 0)) return(NULL)
+  if (is.na(now) || is.na(before) || (!rate && before <= 0)) return(NULL)
   if (rate) {
     size <- 100 * (now - before)
     error <- 100 * sqrt(now * (1 - now) / n[1L] + before * (1 - before) / n[2L])
@@ -99,9 +101,10 @@ change_words <- function(now, before, rate = FALSE, n = NULL, good = 1) {
     error <- 100 * sqrt(now + before) / before
   }
   sign <- if (abs(size) < 0.05) "\u00b1" else if (size > 0) "\u25b2 +" else "\u25bc \u2212"
+  chance <- is.na(error) || abs(size) < 2 * error
   list(
     text = paste0(sign, sprintf("%.1f", abs(size)), if (rate) " pp" else "%"),
-    tone = if (is.na(error) || abs(size) < 2 * error) "flat" else if (size * good > 0) "good" else "bad"
+    tone = if (chance) "flat" else if (size * good > 0) "good" else "bad"
   )
 }
 
@@ -115,8 +118,8 @@ definitions <- c(
   conversion = "Sessions with checkout_complete \u00f7 sessions.",
   cart = "Sessions that viewed and added a product, in any order \u00f7 sessions that viewed one.",
   bounce = paste(
-    "1 \u2212 engaged sessions \u00f7 sessions. Engaged: longer than 10 s, or views over 5 s apart,",
-    "or an add to cart, checkout start or checkout complete."
+    "1 \u2212 engaged sessions \u00f7 sessions. Engaged: longer than 10 s, or views over 5 s",
+    "apart, or an add to cart, checkout start or checkout complete."
   ),
   events = "Stored events in range and filter; each event once.",
   mix = "Events by name. A filter on login state takes the event's own state.",

@@ -42,7 +42,8 @@ funnel_panels <- function(rows) {
     col_widths = bslib::breakpoints(sm = 12, lg = c(6, 6)),
     panel(
       "Closed: every step in order", term = "funnel",
-      tags$p(class = "lead-line", tags$b(fmt_rate(if (first > 0) rows$closed_sessions[n] / first else NA, 2L)),
+      tags$p(class = "lead-line",
+             tags$b(fmt_rate(if (first > 0) rows$closed_sessions[n] / first else NA, 2L)),
              paste("of sessions with a", tolower(names[1L]), "complete every step in order")),
       funnel_chart(names, rows$closed_sessions, left_words(rows), TRUE,
                    "Sessions that reached each step in order", "funnel-closed"),

@@ -30,13 +30,16 @@ headlines <- list(
   list(key = "bounce", title = "Bounce rate", rate = TRUE, good = -1,
        column = "bounce_rate", base = "sessions", digits = 1L,
        of = function(x) {
-         sprintf("%s of %s sessions", fmt_count(x$sessions - x$engaged_sessions), fmt_count(x$sessions))
+         sprintf("%s of %s sessions", fmt_count(x$sessions - x$engaged_sessions),
+                 fmt_count(x$sessions))
        }),
   list(key = "events", title = "Events", rate = FALSE, good = 1)
 )
 
 series_values <- function(rows, key) {
-  if (key == "conversion") return(ifelse(rows$sessions > 0, rows$converted_sessions / rows$sessions, 0))
+  if (key == "conversion") {
+    return(ifelse(rows$sessions > 0, rows$converted_sessions / rows$sessions, 0))
+  }
   if (key %in% names(measures)) rows[[key]] else NULL
 }
 
@@ -64,7 +67,8 @@ headline_cell <- function(spec, now, before, series, series_before, chosen) {
     ),
     tags$span(class = "x", words(value)),
     tags$div(class = "d", change_tag(change),
-             tags$span(class = "was", if (is.null(change)) "nothing to compare" else paste("was", words(was)))),
+             tags$span(class = "was",
+                       if (is.null(change)) "nothing to compare" else paste("was", words(was)))),
     if (!is.null(shape) && any(shape > 0)) {
       sparkline(shape[!series$provisional], series_values(series_before, spec$key),
                 paste(spec$title, "of the complete buckets, and of the period before"))
@@ -132,7 +136,8 @@ series_panel <- function(view, now, before) {
 yesterday_line <- function(day, now, before, view) {
   part <- function(name, words, change) {
     shiny::tagList(
-      paste0(name, " "), tags$b(words, .noWS = "outside"), if (!is.null(change)) " ", change_tag(change)
+      paste0(name, " "), tags$b(words, .noWS = "outside"), if (!is.null(change)) " ",
+      change_tag(change)
     )
   }
   n <- c(now$sessions, before$sessions)
@@ -145,7 +150,9 @@ yesterday_line <- function(day, now, before, view) {
     part("sessions", fmt_count(now$sessions), change_words(now$sessions, before$sessions)), ", ",
     part("conversion", fmt_rate(now$conversion_rate, 2L),
          change_words(now$conversion_rate, before$conversion_rate, rate = TRUE, n = n)),
-    ".", if (!compared) tags$span(class = "sub", paste(" Nothing is loaded of the", format(day, "%A"), "before."))
+    ".", if (!compared) {
+      tags$span(class = "sub", sprintf(" Nothing is loaded of the %s before.", format(day, "%A")))
+    }
   )
 }
 
@@ -154,7 +161,7 @@ steps_panel <- function(rows) {
   first <- rows$closed_sessions[1L]
   panel(
     "Closed funnel", term = "funnel",
-    end = tags$a(href = "?page=funnel", "data-goto" = "funnel", "data-value" = "funnel", "Open the funnel"),
+    end = tags$a(href = "?page=funnel", "data-goto" = "funnel", "Open the funnel"),
     bar_list(data.frame(
       key = rows$event_name, label = event_label(rows$event_name), value = rows$closed_sessions,
       words = fmt_rate(if (first > 0) rows$closed_sessions / first else NA)
@@ -171,11 +178,16 @@ mix_panel <- function(rows) {
   panel("Events", term = "mix", bar_list(shown, "event-mix"))
 }
 
+# A state keeps its colour whatever its rank.
+login_colours <- c(
+  logged_in = "c1", anonymous = "soft", guest = "c3", other = "c5", "not set" = "c7"
+)
+
 login_panel <- function(rows) {
   total <- sum(rows$sessions)
   label <- ifelse(rows$login_state %in% names(login_states), login_states[rows$login_state],
                   rows$login_state)
-  colour <- c("c1", "soft", "c3", "c5", "c7")
+  colour <- login_colours[rows$login_state]
   panel(
     "Login state", term = "login",
     tags$div(class = "split", "aria-hidden" = "true", lapply(seq_len(nrow(rows)), function(i) {
@@ -185,14 +197,14 @@ login_panel <- function(rows) {
       class = "table flush", "data-testid" = "login-states",
       tags$thead(tags$tr(
         tags$th(scope = "col", tags$span(class = "visually-hidden", "Login state")),
-        tags$th(scope = "col", class = "num", "Sessions"), tags$th(scope = "col", class = "num", "Share"),
-        tags$th(scope = "col", class = "num", "Conversion")
+        lapply(c("Sessions", "Share", "Conversion"), tags$th, scope = "col", class = "num")
       )),
       tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
         tags$tr(
           "data-key" = rows$login_state[i], "data-value" = rows$sessions[i],
           tags$th(scope = "row", tags$a(
-            class = paste("key s login-link", colour[i]), href = paste0("?login=", rows$login_state[i]),
+            class = paste("key s login-link", colour[i]),
+            href = paste0("?login=", rows$login_state[i]),
             "data-pick" = "login", "data-value" = rows$login_state[i], label[i]
           )),
           tags$td(class = "num", fmt_count(rows$sessions[i])),

@@ -30,7 +30,8 @@ fresh_strip <- function(fresh, zone) {
          "Events stored since the warehouse began, each once."),
     cell("Loaded", fmt_count(fresh$objects_loaded), "loaded", fresh$objects_loaded,
          "Objects of the raw bucket that are loaded."),
-    cell("Quarantined", fmt_count(fresh$objects_quarantined), "quarantined", fresh$objects_quarantined,
+    cell("Quarantined", fmt_count(fresh$objects_quarantined), "quarantined",
+         fresh$objects_quarantined,
          "Objects with at least one record that could not be loaded."),
     cell("Pending", fmt_count(fresh$objects_pending), "pending", fresh$objects_pending,
          "Objects that were listed and are not loaded yet.")
@@ -69,7 +70,8 @@ quarantine_table <- function(rows, zone) {
     tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
       tags$tr(
         "data-key" = rows$reason_code[i], "data-value" = rows$objects[i],
-        tags$td(gsub("_", " ", rows$reason_code[i])), tags$td(class = "num", fmt_count(rows$objects[i])),
+        tags$td(gsub("_", " ", rows$reason_code[i])),
+        tags$td(class = "num", fmt_count(rows$objects[i])),
         tags$td(class = "num", fmt_instant(rows$newest_at[i], zone))
       )
     }))
@@ -87,10 +89,11 @@ hours_panel <- function(rows, zone) {
     ),
     hours_table(rows, zone),
     footer = if (any(gaps)) {
-      sprintf("%d of %d hours have a gap, the newest %s. An operator loads them with make backfill.",
+      sprintf("%d of %d hours have a gap, the newest %s. An operator loads them: make backfill.",
               sum(gaps), nrow(rows), fmt_instant(max(rows$hour_at[gaps]), zone))
     } else {
-      sprintf("No gap in %d hours; %s objects in quarantine.", nrow(rows), fmt_count(sum(rows$quarantined)))
+      sprintf("No gap in %d hours; %s objects in quarantine.", nrow(rows),
+              fmt_count(sum(rows$quarantined)))
     }
   )
 }
@@ -104,18 +107,22 @@ drawn_again <- function(draw) {
 mod_pipeline_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
-    output$fresh <- shiny::renderUI(drawn_again(function() fresh_strip(ask("freshness"), view()$zone)))
+    output$fresh <- shiny::renderUI(drawn_again(function() {
+      fresh_strip(ask("freshness"), view()$zone)
+    }))
     output$hours <- shiny::renderUI(drawn_again(function() {
       hour <- as.numeric(Sys.time()) %/% 3600 * 3600
       # Whole local days: from the midnight six days ago.
       today <- as.Date(format(Sys.time(), tz = view()$zone))
-      rows <- ask("completeness", iso(midnight(today - 6L, view()$zone)), iso(as_instant(hour + 3600)))
+      from <- midnight(today - 6L, view()$zone)
+      rows <- ask("completeness", iso(from), iso(as_instant(hour + 3600)))
       hours_panel(rows, view()$zone)
     }))
     output$runs <- shiny::renderUI(drawn_again(function() {
       rows <- ask("runs", 12L)
       if (!nrow(rows)) {
-        return(panel("Last runs", state_words("No run yet", "The rule fires the loader every hour.")))
+        words <- state_words("No run yet", "The rule fires the loader every hour.")
+        return(panel("Last runs", words))
       }
       panel("Last runs", runs_table(rows, view()$zone))
     }))

@@ -21,8 +21,9 @@ product_table <- function(rows) {
   under <- paste0(known(rows$category), ifelse(both, " \u00b7 ", ""), known(rows$brand))
   number <- function(words) paste0('<td class="num">', words, "</td>")
   bar <- paste0(
-    '<span class="cell"><i style="--v:', sprintf("%.1f", 100 * rows$views / max(rows$views, 1)), '%"></i>',
-    fmt_count(rows$views), "</span>"
+    '<span class="cell"><i style="--v:',
+    sprintf("%.1f", 100 * rows$views / max(rows$views, 1)), '%"></i>', fmt_count(rows$views),
+    "</span>"
   )
   tags$div(class = "scroll", tags$table(
     class = "table table-hover", "data-testid" = "products",
@@ -32,9 +33,10 @@ product_table <- function(rows) {
              scope = "col", class = "num")
     )),
     tags$tbody(markup(
-      '<tr data-key="', escape(rows$product_id), '" data-value="', exact(rows$views), '"><td class="wrap">',
-      escape(ifelse(is.na(rows$name), rows$product_id, rows$name)), '<span class="sub">', escape(under),
-      "</span></td>", number(fmt_vnd(rows$price_seen)), number(bar), number(fmt_count(rows$adds)),
+      '<tr data-key="', escape(rows$product_id), '" data-value="', exact(rows$views),
+      '"><td class="wrap">', escape(ifelse(is.na(rows$name), rows$product_id, rows$name)),
+      '<span class="sub">', escape(under), "</span></td>",
+      number(fmt_vnd(rows$price_seen)), number(bar), number(fmt_count(rows$adds)),
       number(fmt_count(rows$removals)), number(fmt_rate(rows$add_to_cart_rate)),
       number(fmt_count(rows$bought_sessions)), "</tr>"
     ))
@@ -45,12 +47,12 @@ product_table <- function(rows) {
 group_panel <- function(title, rows, total, id) {
   rest <- total - sum(rows$views)
   shown <- data.frame(
-    key = rows$value, label = ifelse(rows$value == "not set", "Not set", rows$label), value = rows$views,
-    words = fmt_rate(if (total > 0) rows$views / total else NA)
+    key = rows$value, label = ifelse(rows$value == "not set", "Not set", rows$label),
+    value = rows$views, words = fmt_rate(if (total > 0) rows$views / total else NA)
   )
+  more <- if (rest > 0) sprintf("Product views; %s more in the rest.", fmt_count(rest))
   panel(
-    title, term = "value", bar_list(shown, id),
-    footer = if (rest > 0) sprintf("Product views; %s more in the rest.", fmt_count(rest)) else "Product views."
+    title, term = "value", bar_list(shown, id), footer = if (rest > 0) more else "Product views."
   )
 }
 
@@ -67,15 +69,21 @@ mod_products_server <- function(id, view, ask) {
       mix <- ask("event_mix", view_range(view()))
       sum(mix$events[mix$event_name == "product_view"])
     }
-    output$products <- shiny::renderUI(show("products", product_rows, "Products", function(found) {
-      panel("Products", term = "products", product_table(found),
-            footer = sprintf("The %d most viewed.", nrow(found)))
-    }))
-    output$categories <- shiny::renderUI(show("categories", group_rows, "Categories", function(found) {
-      group_panel("Categories", found, viewed(), "categories")
-    }))
-    output$brands <- shiny::renderUI(show("brands", group_rows, "Brands", function(found) {
-      group_panel("Brands", found, viewed(), "brands")
-    }))
+    output$products <- shiny::renderUI({
+      show("products", product_rows, "Products", function(found) {
+        panel("Products", term = "products", product_table(found),
+              footer = sprintf("The %d most viewed.", nrow(found)))
+      })
+    })
+    output$categories <- shiny::renderUI({
+      show("categories", group_rows, "Categories", function(found) {
+        group_panel("Categories", found, viewed(), "categories")
+      })
+    })
+    output$brands <- shiny::renderUI({
+      show("brands", group_rows, "Brands", function(found) {
+        group_panel("Brands", found, viewed(), "brands")
+      })
+    })
   })
 }

@@ -1,12 +1,12 @@
-# Every question to the warehouse. Each takes a range: list(from, to, zone, filter), instants as ISO text.
+# Every question to the warehouse. A range is list(from, to, zone, filter), instants as ISO text.
 
 range_values <- function(range) {
   list(range$from, range$to, range$zone, range$filter)
 }
 
-ranged <- function(select, call = "%s($1::timestamptz, $2::timestamptz, $3, nullif($4, '')::jsonb%s)",
-                   name, more = "") {
-  paste("SELECT", select, "FROM", sprintf(call, paste0("dashboard.", name), more))
+ranged <- function(select, name, more = "") {
+  call <- "dashboard.%s($1::timestamptz, $2::timestamptz, $3, nullif($4, '')::jsonb%s)"
+  paste("SELECT", select, "FROM", sprintf(call, name, more))
 }
 
 query_kpis <- function(db, range) {
@@ -36,7 +36,8 @@ query_login_states <- function(db, range) {
 
 query_funnel <- function(db, range) {
   db_query(db, ranged(
-    "step, event_name, closed_sessions::float8, open_sessions::float8, median_seconds", name = "funnel"
+    "step, event_name, closed_sessions::float8, open_sessions::float8, median_seconds",
+    name = "funnel"
   ), range_values(range))
 }
 

@@ -40,8 +40,8 @@ lost_pattern <- paste(
 
 #' Run one statement and return its rows
 #'
-#' dbGetQuery only warns when a statement fails, so the result is taken step by step. Values are text:
-#' the driver passes them through as.character. A lost connection is made anew, once.
+#' dbGetQuery only warns when a statement fails, so the result is taken step by step. Values are
+#' text: the driver passes them through as.character. A lost connection is made anew, once.
 #'
 #' @param values A list of text values for $1, $2, ...
 #' @return A data frame. Raises a condition of class db_error with the server's message.
@@ -78,8 +78,8 @@ mark_utf8 <- function(rows) {
 
 #' The number that changes whenever a load commits
 #'
-#' @return Text: the marker, or "down" while the database does not answer. Never raises: an error in a
-#'   reactivePoll would stop it for ever.
+#' @return Text: the marker, or "down" while the database does not answer. Never raises: an error in
+#'   a reactivePoll would stop it for ever.
 db_marker <- function(db) {
   tryCatch(
     format(db_query(db, "SELECT dashboard.load_marker()::float8 AS marker")$marker),

@@ -14,7 +14,8 @@ app_settings <- function() {
 #'
 #' Any site can open a websocket to localhost; only a page served from here knows a token.
 #'
-#' @return A list of two functions: issue() gives a new token, knows(token) says whether one was issued.
+#' @return A list of two functions: issue() gives a new token, knows(token) says whether it was
+#'   issued.
 token_book <- function(most = 10000L) {
   book <- new.env(parent = emptyenv())
   book$tokens <- character()
