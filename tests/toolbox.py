@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -346,3 +347,44 @@ class PostgresServer:
             cwd="/src/warehouse",
             env={"SQITCH_FULLNAME": "test", "SQITCH_EMAIL": "test@localhost.invalid"},
         )
+
+
+# lintr takes the settings of shiny_app/.lintr by itself.
+LINT = """
+found <- lintr::lint_dir(".")
+for (one in found) cat(one$filename, ":", one$line_number, ": ", one$message, "\\n", sep = "")
+quit(status = if (length(found)) 1L else 0L)
+"""
+
+
+def lint_r() -> tuple[int, str]:
+    """Run lintr over the dashboard; return 0 when it is clean, and what was found, a line each."""
+    with scratch("r-", "postgres") as home:
+        inside = inside_path(home)
+        done = run(
+            ["Rscript", "--vanilla", "-e", LINT],
+            user="postgres",
+            env={"TMPDIR": inside, "HOME": inside},
+            cwd="/src/shiny_app",
+            check=False,
+        )
+    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the one command there is, `lintr`; return the exit code."""
+    if list(arguments) != ["lintr"]:
+        print("usage: python -m tests.toolbox lintr", file=sys.stderr)
+        return 2
+    try:
+        code, found = lint_r()
+    except ToolboxError as error:
+        print(f"toolbox: {error}", file=sys.stderr)
+        return 1
+    if code:
+        print(found)
+    return code and 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -60,7 +60,7 @@ parse_view <- function(sent, now) {
     last_day = days[2L],
     days = span,
     zone = zone,
-    login = intersect(names(login_states), unlist(sent$login)),
+    login = names(login_states)[names(login_states) %in% unlist(sent$login)],
     bucket = one_of(sent$bucket, allowed, default_bucket(span)),
     measure = one_of(sent$measure, names(measures), "visitors")
   )

@@ -3,7 +3,7 @@
 dash <- "\u2013"
 
 fmt_count <- function(x) {
-  ifelse(is.na(x), dash, formatC(x, format = "d", big.mark = ","))
+  ifelse(is.na(x), dash, formatC(x, format = "f", digits = 0, big.mark = ","))
 }
 
 #' A number as the tests compare it: no separators, no exponent
@@ -15,15 +15,16 @@ fmt_rate <- function(x, digits = 1L) {
 
 #' Prices in dong are written with points, in every language
 fmt_vnd <- function(x) {
-  points <- formatC(x, format = "d", big.mark = ".", decimal.mark = ",")
+  points <- formatC(x, format = "f", digits = 0, big.mark = ".", decimal.mark = ",")
   ifelse(is.na(x), dash, paste(points, "\u20ab"))
 }
 
 fmt_seconds <- function(x) {
+  whole <- round(x)
   ifelse(
     is.na(x), dash,
-    ifelse(x >= 60, sprintf("%d min %02d s", as.integer(x %/% 60), as.integer(round(x %% 60))),
-           ifelse(x < 10, sprintf("%.1f s", x), sprintf("%.0f s", x)))
+    ifelse(whole >= 60, sprintf("%.0f min %02.0f s", whole %/% 60, whole %% 60),
+           ifelse(x < 10, sprintf("%.1f s", x), sprintf("%.0f s", whole)))
   )
 }
 

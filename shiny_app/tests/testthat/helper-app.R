@@ -1,0 +1,70 @@
+# Loads the app's functions into the tests' environment; no package, no database, no browser.
+library(shiny)
+
+app_home <- file.path("..", "..")
+home <- environment()
+for (file in list.files(file.path(app_home, "R"), full.names = TRUE)) sys.source(file, home)
+
+# The statement and the values that a query function would send.
+sent_by <- function(call) {
+  real <- get("db_query", home)
+  on.exit(assign("db_query", real, home))
+  assign("db_query", function(db, sql, values = list()) list(sql = sql, values = values), home)
+  call()
+}
+
+html <- function(tag) as.character(tag)
+
+at <- function(text) as.POSIXct(text, tz = "UTC", format = "%Y-%m-%d %H:%M:%S")
+
+seconds <- function(text) as.numeric(at(text))
+
+# What a module's `ask` answers in these tests, by the question's name.
+canned <- list(
+  freshness = data.frame(
+    data_until = seconds("2026-11-24 07:03:00"), newest_event_at = seconds("2026-11-24 07:01:00"),
+    last_run_at = seconds("2026-11-24 07:03:00"), last_run_result = "loaded", running = FALSE,
+    objects_loaded = 19624, objects_quarantined = 12, objects_pending = 0, events_stored = 21805
+  ),
+  kpis = data.frame(
+    events = 21805, visitors = 3171, sessions = 5139, converted_sessions = 248,
+    engaged_sessions = 3865, product_view_sessions = 3722, add_sessions = 793, robot_sessions = 0,
+    conversion_rate = 248 / 5139, bounce_rate = 1274 / 5139, add_to_cart_rate = 793 / 3722,
+    abandonment_rate = 0.5
+  ),
+  series = data.frame(
+    bucket_at = seconds(c("2026-11-22 17:00:00", "2026-11-23 17:00:00")), events = c(669, 21136),
+    visitors = c(85, 3123), sessions = c(163, 4976), converted_sessions = c(6, 242),
+    provisional = c(FALSE, TRUE)
+  ),
+  event_mix = data.frame(
+    event_name = c("product_view", "spin_wheel"), label = c("product_view", "Spin <b>wheel</b>"),
+    events = c(11303, 7)
+  ),
+  login_states = data.frame(
+    login_state = c("anonymous", "logged_in"), sessions = c(3748, 997),
+    converted_sessions = c(162, 73)
+  ),
+  funnel = data.frame(
+    step = 1:4,
+    event_name = c("product_view", "add_to_cart_click", "checkout_start", "checkout_complete"),
+    closed_sessions = c(3722, 790, 374, 244), open_sessions = c(3722, 793, 380, 248),
+    median_seconds = c(NA, 65, 102, 1.5)
+  ),
+  products = data.frame(
+    product_id = c("p1", "p2"), name = c("B\u00e0n ph\u00edm <Akko> & 5075B", NA),
+    category = c("keyboard", NA), brand = c("Akko", NA), price_seen = c(1890000, NA),
+    views = c(401, 3), adds = c(28, 0), removals = c(4, 0), bought_sessions = c(6, 0),
+    add_to_cart_rate = c(0.08, NA)
+  ),
+  categories = data.frame(
+    value = c("keyboard", "not set"), label = c("keyboard", "not set"), views = c(11000, 300),
+    adds = c(28, 0), bought_sessions = c(6, 0)
+  )
+)
+
+canned_ask <- function(name, ...) canned[[name]]
+
+broken_ask <- function(name, ...) stop(db_error("could not connect to server"))
+
+some_view <- function(...) parse_view(list(...), now = at("2026-11-24 07:05:00"))

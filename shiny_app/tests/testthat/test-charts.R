@@ -1,0 +1,67 @@
+marks <- list(at = 2L, words = "24 Nov")
+
+test_that("ticks start at zero, are round and few", {
+  expect_identical(nice_ticks(1530), c(0, 400, 800, 1200, 1600))
+  expect_identical(nice_ticks(3), c(0, 1, 2, 3))
+  expect_identical(nice_ticks(0), c(0, 1))
+})
+
+test_that("a path has a point in the middle of each bucket, from the bottom up", {
+  expect_identical(svg_path(c(0, 5, 10), 10), "M0.5 100.0L1.5 50.0L2.5 0.0")
+  expect_identical(svg_path(numeric(), 10), "")
+})
+
+test_that("an open bucket is a hollow dot in a hatched band, never part of the line", {
+  drawn <- html(line_chart(c(10, 20, 5), c(FALSE, FALSE, TRUE), NULL, marks, letters[1:3], "x"))
+  expect_match(drawn, "class=\"line\" d=\"M0.5 50.0L1.5 0.0\"", fixed = TRUE)
+  expect_match(drawn, "class=\"dot hole\" d=\"M2.5 75.0h0\"", fixed = TRUE)
+  expect_match(drawn, "open-band\" style=\"width:33.33%\"", fixed = TRUE)
+})
+
+test_that("a finished range has no band", {
+  drawn <- html(line_chart(c(10, 20), c(FALSE, FALSE), NULL, marks, c("a", "b"), "x"))
+  expect_no_match(drawn, "open-band")
+})
+
+test_that("the period before is a line of its own, of the same length", {
+  drawn <- html(line_chart(c(10, 20), c(FALSE, FALSE), c(20, 10, 5), marks, c("a", "b"), "x"))
+  expect_match(drawn, "class=\"prev\" d=\"M0.5 0.0L1.5 50.0\"", fixed = TRUE)
+})
+
+test_that("bars carry key and exact value, and escape what events say", {
+  rows <- data.frame(key = "a\"b", label = "<script>x</script>", value = 1234567, words = "1%")
+  drawn <- html(bar_list(rows, "mix"))
+  expect_match(drawn, "data-key=\"a&quot;b\" data-value=\"1234567\"", fixed = TRUE)
+  expect_match(drawn, "&lt;script&gt;x&lt;/script&gt;", fixed = TRUE)
+  expect_match(drawn, "--v:100.0%", fixed = TRUE)
+})
+
+test_that("a closed funnel has slopes, an open one has none", {
+  draw <- function(closed) {
+    html(funnel_chart(c("a", "b"), c(200, 50), list("x", "y"), closed, "l", "f"))
+  }
+  expect_match(draw(TRUE), "class=\"flow\"", fixed = TRUE)
+  expect_no_match(draw(FALSE), "class=\"flow\"")
+  expect_match(draw(TRUE), "height=\"25.00\"", fixed = TRUE)
+})
+
+test_that("a step of an open funnel may exceed the first without leaving the plot", {
+  drawn <- html(funnel_chart(c("a", "b"), c(118, 200), list("", ""), FALSE, "l", "f"))
+  expect_match(drawn, "height=\"100.00\"", fixed = TRUE)
+  expect_match(drawn, "169.5%", fixed = TRUE)
+})
+
+test_that("hours are days by 24; the newest day is on top, what has not come is blank", {
+  rows <- data.frame(
+    hour_at = seconds("2026-11-22 17:00:00") + 3600 * 0:25, keys = 3, quarantined = 0,
+    state = c(rep("complete", 24), "gap", "open")
+  )
+  drawn <- html(hours_table(rows, "Asia/Ho_Chi_Minh"))
+  expect_match(drawn, "Tue 24 Nov.*Mon 23 Nov")
+  expect_identical(lengths(regmatches(drawn, gregexpr("class=\"none\"", drawn))), 22L)
+  expect_match(drawn, "class=\"g\" data-tip=\"24 Nov 00:00: 3 objects, gap\"", fixed = TRUE)
+})
+
+test_that("a table escapes its cells", {
+  expect_match(html(as_table("x", data.frame(a = "<i>"))), "<td>&lt;i&gt;</td>", fixed = TRUE)
+})

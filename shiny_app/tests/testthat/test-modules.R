@@ -1,0 +1,100 @@
+shown <- function(output) paste(output$html, collapse = "")
+
+test_that("the overview shows the headlines with their exact values", {
+  args <- list(view = reactive(some_view(bucket = "day")), ask = canned_ask)
+  testServer(mod_overview_server, args = args, {
+    session$elapse(50)
+    visitors <- "data-testid=\"kpi-visitors\" data-value=\"3171\""
+    expect_match(shown(output$kpis), visitors, fixed = TRUE)
+    expect_match(shown(output$kpis), "4.83%", fixed = TRUE)
+    expect_match(shown(output$kpis), "793 of 3,722 sessions that viewed", fixed = TRUE)
+    expect_match(shown(output$series), "Visitors by day", fixed = TRUE)
+    expect_match(shown(output$mix), "Spin &lt;b&gt;wheel&lt;/b&gt;", fixed = TRUE)
+    expect_match(shown(output$login), "data-key=\"logged_in\" data-value=\"997\"", fixed = TRUE)
+  })
+})
+
+test_that("each headline stands beside its definition", {
+  testServer(mod_overview_server, args = list(view = reactive(some_view()), ask = canned_ask), {
+    expect_match(shown(output$kpis), "with checkout_complete \u00f7 sessions.", fixed = TRUE)
+    expect_match(shown(output$kpis), "Distinct client_id", fixed = TRUE)
+  })
+})
+
+test_that("an empty range says so and names the filter to remove", {
+  empty_ask <- function(name, ...) {
+    if (name == "series") return(transform(canned$series, events = 0))
+    if (name %in% c("event_mix", "login_states")) return(canned[[name]][0L, ])
+    canned[[name]]
+  }
+  view <- reactive(some_view(login = "guest"))
+  testServer(mod_overview_server, args = list(view = view, ask = empty_ask), {
+    expect_match(shown(output$series), "Remove the login filter", fixed = TRUE)
+  })
+})
+
+test_that("a database that does not answer is said in words by every part", {
+  testServer(mod_overview_server, args = list(view = reactive(some_view()), ask = broken_ask), {
+    expect_message(answer <- shown(output$kpis), "could not connect")
+    expect_match(answer, "data-testid=\"failed-part\"", fixed = TRUE)
+  })
+})
+
+test_that("a query that took too long asks for a shorter range", {
+  slow <- html(failed_words("ERROR: canceling statement due to statement timeout"))
+  expect_match(slow, "Choose a shorter one", fixed = TRUE)
+})
+
+test_that("the funnel shows both ways and what is lost between", {
+  testServer(mod_funnel_server, args = list(view = reactive(some_view()), ask = canned_ask), {
+    drawn <- shown(output$funnel)
+    expect_match(drawn, "2,932 left", fixed = TRUE)
+    expect_match(drawn, "median 1 min 05 s", fixed = TRUE)
+    expect_match(drawn, "+4", fixed = TRUE)
+    expect_match(drawn, "6.56%", fixed = TRUE)
+  })
+})
+
+test_that("products show Vietnamese names escaped, prices in dong, and gaps as dashes", {
+  ask <- function(name, ...) if (name == "brands") canned$categories else canned[[name]]
+  testServer(mod_products_server, args = list(view = reactive(some_view()), ask = ask), {
+    drawn <- shown(output$products)
+    expect_match(drawn, "B\u00e0n ph\u00edm &lt;Akko&gt; &amp; 5075B", fixed = TRUE)
+    expect_match(drawn, "1.890.000 \u20ab", fixed = TRUE)
+    expect_match(drawn, "data-key=\"p2\" data-value=\"3\"", fixed = TRUE)
+    expect_match(shown(output$categories), "3 more in the rest", fixed = TRUE)
+    expect_match(shown(output$brands), "Not set", fixed = TRUE)
+  })
+})
+
+hours <- data.frame(hour_at = seconds("2026-11-24 06:00:00"), keys = 5, quarantined = 0,
+                    state = "complete")
+
+test_that("the pill is late after two hours or with a gap", {
+  pill <- function(hours, minutes) {
+    html(status_pill(canned$freshness, hours, "Asia/Ho_Chi_Minh",
+                     seconds("2026-11-24 07:03:00") + 60 * minutes))
+  }
+  expect_match(pill(hours, 5), "<b>14:03</b>", fixed = TRUE)
+  expect_no_match(pill(hours, 5), "pill late")
+  expect_match(pill(hours, 121), "pill late")
+  expect_match(pill(transform(hours, state = "gap"), 5), "pill late")
+})
+
+test_that("the banner stands while the marker is down and goes by itself", {
+  marker <- reactiveVal("down")
+  ask <- function(name, ...) if (name == "completeness") hours else canned[[name]]
+  args <- list(view = reactive(some_view()), ask = ask, marker = marker)
+  testServer(mod_status_server, args = args, {
+    expect_match(shown(output$banner), "numbers shown are as of 24 Nov 14:03", fixed = TRUE)
+    expect_match(shown(output$pill), "database down", fixed = TRUE)
+    marker("7")
+    session$flushReact()
+    expect_identical(shown(output$banner), "")
+    expect_match(shown(output$pill), "data-testid=\"freshness\"", fixed = TRUE)
+  })
+})
+
+test_that("a module refuses what is no reactive", {
+  expect_error(mod_funnel_server("x", view = 1, ask = canned_ask))
+})

@@ -1,0 +1,81 @@
+range <- list(from = "2026-11-23T17:00:00.000Z", to = "2026-11-24T17:00:00.000Z",
+              zone = "Asia/Ho_Chi_Minh", filter = "{\"login_state\":[\"x' OR 1=1 --\"]}")
+
+test_that("values are bound, never part of the statement", {
+  for (name in c("kpis", "event_mix", "login_states", "funnel")) {
+    sent <- sent_by(function() queries[[name]](NULL, range))
+    expect_no_match(sent$sql, "OR 1=1")
+    expect_match(sent$sql, paste0("dashboard.", name, "($1::timestamptz"), fixed = TRUE)
+    expect_identical(sent$values, unname(range))
+  }
+})
+
+test_that("the bucket and the number of rows are bound as text", {
+  expect_identical(sent_by(function() query_series(NULL, range, "day"))$values[[5L]], "day")
+  sent <- sent_by(function() query_products(NULL, range, 100000L))
+  expect_identical(sent$values[[5L]], "100000")
+  expect_match(sent$sql, "$5::integer", fixed = TRUE)
+})
+
+test_that("every question is known and of schema dashboard alone", {
+  arguments <- list(
+    kpis = list(range), series = list(range, "day"), event_mix = list(range),
+    login_states = list(range), funnel = list(range), products = list(range, 5L),
+    categories = list(range, 5L), brands = list(range, 5L), freshness = list(),
+    completeness = list(range$from, range$to), runs = list(5L), quarantine = list()
+  )
+  expect_setequal(names(arguments), names(queries))
+  for (name in names(arguments)) {
+    sent <- sent_by(function() do.call(queries[[name]], c(list(NULL), arguments[[name]])))
+    expect_match(sent$sql, "FROM dashboard\\.[a-z_]+\\(")
+  }
+})
+
+counting <- function() {
+  asked <- new.env()
+  asked$times <- 0L
+  real <- get("queries", home)
+  fake <- function(db, ...) {
+    asked$times <- asked$times + 1L
+    data.frame(n = asked$times)
+  }
+  assign("queries", list(kpis = fake, runs = fake), home)
+  asked$restore <- function() assign("queries", real, home)
+  asked
+}
+
+test_that("an answer is kept until the next load", {
+  asked <- counting()
+  on.exit(asked$restore())
+  book <- answer_book()
+  expect_identical(ask_cached(book, NULL, "1", "kpis", list(range))$n, 1L)
+  expect_identical(ask_cached(book, NULL, "1", "kpis", list(range))$n, 1L)
+  expect_identical(ask_cached(book, NULL, "2", "kpis", list(range))$n, 2L)
+  other <- replace(range, "filter", "")
+  expect_identical(ask_cached(book, NULL, "2", "kpis", list(other))$n, 3L)
+})
+
+test_that("what changes without a load is kept for seconds only", {
+  asked <- counting()
+  on.exit(asked$restore())
+  book <- answer_book()
+  expect_identical(ask_cached(book, NULL, "1", "runs", list(5L), now = 100)$n, 1L)
+  expect_identical(ask_cached(book, NULL, "1", "runs", list(5L), now = 105)$n, 1L)
+  expect_identical(ask_cached(book, NULL, "1", "runs", list(5L), now = 111)$n, 2L)
+})
+
+test_that("while the database is down, what was asked before is still answered", {
+  asked <- counting()
+  on.exit(asked$restore())
+  book <- answer_book()
+  ask_cached(book, NULL, "1", "kpis", list(range))
+  expect_identical(ask_cached(book, NULL, "down", "kpis", list(range))$n, 1L)
+  expect_error(ask_cached(book, NULL, "down", "kpis", list(replace(range, "zone", "UTC"))),
+               class = "db_error")
+})
+
+test_that("a database that is not there is 'down', and never an error", {
+  nowhere <- db_open(list(host = "127.0.0.1", port = "1", database = "x", user = "x"))
+  expect_identical(db_marker(nowhere), "down")
+  expect_error(db_query(nowhere, "SELECT 1"), class = "db_error")
+})
