@@ -160,8 +160,10 @@ nav_bar <- function() {
 #' @param token Proves to the server that the session comes from this page.
 #' @param pages A named list of the modules' pages; www/dashboard.js shows one of them.
 page_frame <- function(token, pages) {
-  version <- as.numeric(max(file.mtime(c("www/dashboard.css", "www/dashboard.js"))))
-  versioned <- function(file) sprintf("%s?%.0f", file, version)
+  # By content: a deployment gives every file the same time.
+  versioned <- function(file) {
+    sprintf("%s?%s", file, substr(tools::md5sum(file.path("www", file)), 1L, 12L))
+  }
   shiny::bootstrapPage(
     title = "Clickstream", lang = "en",
     # Untouched, so that bslib takes its ready-made style sheet: one variable set here costs each

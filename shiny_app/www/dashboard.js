@@ -6,12 +6,36 @@
   var view = Object.assign({}, defaults);
   var tell = null;
 
+  function offered(choice, value) {
+    return Array.prototype.some.call(
+      document.querySelectorAll('[data-choice="' + choice + '"] [data-value]'),
+      function (item) { return item.dataset.value === value; }
+    );
+  }
+
+  function validDay(text) {
+    var date = new Date(text + "T00:00:00Z");
+    return /^\d{4}-\d{2}-\d{2}$/.test(text) && !isNaN(date) && date.toISOString().slice(0, 10) === text;
+  }
+
+  function validZone(name) {
+    // The browser also takes "utc"; R does not.
+    if (!/^(UTC|[A-Z][A-Za-z_]+\/[A-Z][A-Za-z_\/+-]+)$/.test(name)) return false;
+    try { new Intl.DateTimeFormat("en", { timeZone: name }); return true; } catch (error) { return false; }
+  }
+
   function readUrl() {
     var query = new URLSearchParams(location.search);
     Object.keys(defaults).forEach(function (key) { view[key] = query.get(key) || defaults[key]; });
-    // A date without the other one, or the page of an old link, must not leave an empty screen.
-    if (!document.querySelector('section[data-page="' + CSS.escape(view.page) + '"]')) view.page = defaults.page;
-    if (view.range === "custom" && !(view.from && view.to)) view.range = defaults.range;
+    // What the server would not take either: controls and numbers must never tell two stories.
+    ["page", "range"].forEach(function (key) {
+      if (!(key === "range" && view.range === "custom") && !offered(key, view[key])) view[key] = defaults[key];
+    });
+    view.login = logins().filter(function (value) { return value !== "all" && offered("login", value); }).join(",");
+    if (!validZone(view.zone)) view.zone = defaults.zone;
+    if (view.range === "custom" && !(validDay(view.from) && validDay(view.to) && view.from <= view.to)) {
+      view.range = defaults.range;
+    }
     if (view.range !== "custom") view.from = view.to = "";
   }
 

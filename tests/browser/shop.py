@@ -56,16 +56,40 @@ class MemoryBucket:
         return Fetched(found, found.etag, at, len(body), body)
 
 
-def fill(server: PostgresServer, now: dt.datetime, wanted: int) -> None:
-    """Load the 24 hours before `now`, at least `wanted` events, and what arrives late in a second run."""
-    start = now - dt.timedelta(hours=24)
+# What a product may be called by whoever sends it: shown as text, whatever it is.
+EVIL_NAME = "<img src=x onerror=\"document.title='taken'\"> B\u00e0n ph\u00edm & chu\u1ed9t"
+
+
+def awkward(at: dt.datetime) -> list[dict[str, Any]]:
+    """Return events that a page may stumble over: markup in names, an unknown login state."""
+    product = {"id": "p-evil", "name": EVIL_NAME, "category": "<b>fat</b>", "brand": "O'Br\u00efen"}
+    return [
+        {
+            "eventName": "product_view",
+            "eventId": f"00000000-0000-4000-8000-{number:012d}",
+            "eventTimestamp": (at - dt.timedelta(minutes=90, seconds=number)).isoformat(),
+            "clientId": "c-awkward",
+            "sessionId": "s-awkward",
+            "userLoginState": "half logged in",
+            "product": {**product, "price": 1_990_000},
+        }
+        for number in range(900)
+    ]
+
+
+def fill(server: PostgresServer, now: dt.datetime, wanted: int, hours: int = 24) -> MemoryBucket:
+    """Load the hours before `now`, at least `wanted` events; what arrives late in a second run."""
+    start = now - dt.timedelta(hours=hours)
     delivery = objects.deliver(SEED, start, now, wanted)
     bucket = MemoryBucket()
     whole = {"from": start.isoformat(), "to": (now + dt.timedelta(hours=1)).isoformat()}
-    for part, payload in ((delivery.first, {}), (delivery.late, whole)):
+    writer = objects.Writer(SEED)
+    first = [*delivery.first, writer.export(now - dt.timedelta(hours=1), awkward(now))]
+    for part, payload in ((first, {}), (delivery.late, whole)):
         for thing in part:
             bucket.put(thing, now)
         load(server, bucket, payload)
+    return bucket
 
 
 def load(server: PostgresServer, bucket: MemoryBucket, payload: dict[str, str]) -> None:

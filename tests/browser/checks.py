@@ -1,0 +1,378 @@
+"""What a reader may rely on in the dashboard, checked in a real browser against any running one.
+
+Each check takes a page (of `watched`), the dashboard's address and `ask(sql)`, which returns the one
+JSON value of a statement on the warehouse. Expectations come from schema dashboard alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from playwright.sync_api import ConsoleMessage, Page, Response
+
+Ask = Callable[[str], Any]
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+CHROMIUM = "/usr/bin/chromium"
+SHOWN = "section.page:not([hidden])"
+# Shiny is connected and idle, and nothing that is seen still waits for its first answer.
+DRAWN = f"""() => window.Shiny && Shiny.shinyapp && Shiny.shinyapp.isConnected()
+  && !document.documentElement.classList.contains('shiny-busy')
+  && !document.querySelector('{SHOWN} .skel')
+  && !document.querySelector('{SHOWN} .recalculating')
+  && document.querySelector('{SHOWN} .card')"""
+PATIENCE = 20.0
+
+
+@dataclasses.dataclass
+class Seen:
+    """What a page did besides drawing: complaints, and requests by host."""
+
+    complaints: list[str] = dataclasses.field(default_factory=list)
+    hosts: set[str] = dataclasses.field(default_factory=set)
+
+
+def watched(page: Page) -> Seen:
+    """Note the page's complaints and the hosts it asks from now on."""
+    seen = Seen()
+
+    def console(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            seen.complaints.append(f"console {message.type}: {message.text}")
+
+    def response(answer: Response) -> None:
+        if answer.status >= 400:
+            seen.complaints.append(f"{answer.status} {answer.url}")
+
+    page.on("console", console)
+    page.on("pageerror", lambda error: seen.complaints.append(f"script: {error}"))
+    page.on("response", response)
+    page.on("request", lambda request: seen.hosts.add(urlsplit(request.url).netloc))
+    page.on("websocket", lambda socket: seen.hosts.add(urlsplit(socket.url).netloc))
+    return seen
+
+
+def quiet_and_alone(seen: Seen, url: str) -> None:
+    """No console errors or warnings, and no request to another host."""
+    assert seen.complaints == []
+    assert {host for host in seen.hosts if host} == {urlsplit(url).netloc}
+
+
+def show(page: Page, url: str, query: Mapping[str, str] | None = None) -> None:
+    """Open a view and wait until all of it is drawn."""
+    page.goto(f"{url}?{urlencode(query)}" if query else url)
+    drawn(page)
+
+
+def drawn(page: Page) -> None:
+    """Wait until all that is seen is drawn, the part that follows a click in its own flush too."""
+    page.wait_for_function(DRAWN, timeout=PATIENCE * 1000)
+    page.wait_for_timeout(150)
+    page.wait_for_function(DRAWN, timeout=PATIENCE * 1000)
+
+
+def eventually(check: Callable[[], None]) -> None:
+    """Pass as soon as `check` does: a page follows a load, a click or a restart by itself."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            check()
+            return
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.25)
+
+
+def shown_range(page: Page) -> dict[str, str]:
+    """Return the days, the zone and the login states that the page's controls show."""
+    pressed = page.locator("[data-choice=login] [aria-pressed=true]").evaluate_all(
+        "all => all.map(one => one.dataset.value)"
+    )
+    login = [state for state in pressed if state != "all"]
+    return {
+        "from": page.locator("#from").input_value(),
+        "to": page.locator("#to").input_value(),
+        "zone": page.locator("#zone").input_value(),
+        "filter": json.dumps({"login_state": login}) if login else "",
+    }
+
+
+def call(function: str, view: Mapping[str, str], more: str = "") -> str:
+    """Return the call of a function of schema dashboard for the days that a page shows."""
+    for value in view.values():
+        assert "'" not in value
+    start = f"(date '{view['from']}')::timestamp AT TIME ZONE '{view['zone']}'"
+    end = f"(date '{view['to']}' + 1)::timestamp AT TIME ZONE '{view['zone']}'"
+    chosen = f"nullif('{view['filter']}', '')::jsonb"
+    return f"dashboard.{function}({start}, {end}, '{view['zone']}', {chosen}{more})"
+
+
+def row(ask: Ask, source: str) -> dict[str, Any]:
+    """Return the one row of a source."""
+    found: dict[str, Any] = ask(f"SELECT row_to_json(x) FROM {source} AS x")
+    return found
+
+
+def pairs(ask: Ask, source: str, key: str, value: str) -> list[list[Any]]:
+    """Return two columns of a source, in its own order."""
+    found: list[list[Any]] = ask(
+        f"SELECT coalesce(json_agg(json_build_array(x.{key}, x.{value})), '[]') FROM {source} AS x"
+    )
+    return found
+
+
+def number(page: Page, testid: str) -> float | None:
+    """Return the exact value behind a number on the page; None for a dash."""
+    text = page.get_by_test_id(testid).get_attribute("data-value")
+    return float(text) if text else None
+
+
+def listed(page: Page, testid: str) -> list[list[Any]]:
+    """Return key and exact value of each item of a list or table."""
+    items: list[list[Any]] = page.locator(f"[data-testid={testid}] [data-key]").evaluate_all(
+        "all => all.map(one => [one.dataset.key, Number(one.dataset.value)])"
+    )
+    return items
+
+
+def near(found: float | None, wanted: float | None) -> bool:
+    """Whether two numbers are the same but for the last digits of a binary fraction."""
+    if found is None or wanted is None:
+        return found is wanted
+    return abs(found - wanted) <= 1e-12 * max(1.0, abs(wanted))
+
+
+def overview_equals_sql(page: Page, ask: Ask) -> None:
+    """Every number of the overview that is shown is the warehouse's for what its controls show."""
+
+    def check() -> None:
+        view = shown_range(page)
+        kpis = row(ask, call("kpis", view))
+        for testid, column in {
+            "kpi-events": "events",
+            "kpi-visitors": "visitors",
+            "kpi-sessions": "sessions",
+            "kpi-conversion": "conversion_rate",
+            "kpi-cart": "add_to_cart_rate",
+            "kpi-bounce": "bounce_rate",
+        }.items():
+            found = number(page, testid)
+            assert near(found, kpis[column]), f"{testid}: {found}, SQL says {kpis[column]}"
+        assert listed(page, "event-mix") == pairs(
+            ask, call("event_mix", view), "event_name", "events"
+        )
+        assert listed(page, "login-states") == pairs(
+            ask, call("login_states", view), "login_state", "sessions"
+        )
+        steps = pairs(ask, call("funnel", view), "event_name", "closed_sessions")
+        began = any(sessions for _, sessions in steps)
+        assert listed(page, "steps") == (steps if began else [])
+
+    eventually(check)
+
+
+def series_equals_sql(page: Page, ask: Ask) -> None:
+    """The table under the chart holds the warehouse's buckets, from the first one drawn on."""
+
+    def check() -> None:
+        view = shown_range(page)
+        bucket = page.locator("[data-choice=bucket] [aria-pressed=true]").get_attribute(
+            "data-value"
+        )
+        rows = page.locator("[data-testid=series] ~ .as-table tbody tr").evaluate_all(
+            "all => all.map(one => [...one.cells].slice(1).map("
+            "cell => Number(cell.textContent.replaceAll(',', ''))))"
+        )
+        wanted = ask(
+            "SELECT json_agg(json_build_array(x.events, x.visitors, x.sessions,"
+            f" x.converted_sessions)) FROM {call('series', view, f', {chr(39)}{bucket}{chr(39)}')} AS x"
+        )
+        left_out = len(wanted) - len(rows)
+        assert rows
+        assert rows == wanted[left_out:]
+        assert all(events == 0 for events, *_ in wanted[:left_out])
+
+    eventually(check)
+
+
+def funnel_equals_sql(page: Page, ask: Ask) -> None:
+    """Both funnels hold the warehouse's steps."""
+
+    def check() -> None:
+        source = call("funnel", shown_range(page))
+        for testid, column in (
+            ("funnel-closed", "closed_sessions"),
+            ("funnel-open", "open_sessions"),
+        ):
+            found = page.locator(f"[data-testid={testid}] .heads li").evaluate_all(
+                "all => all.map(one => Number(one.dataset.value))"
+            )
+            assert found == [value for _, value in pairs(ask, source, "step", column)]
+
+    eventually(check)
+
+
+def products_equal_sql(page: Page, ask: Ask) -> None:
+    """Products, categories and brands are the warehouse's, in its order."""
+
+    def check() -> None:
+        view = shown_range(page)
+        for testid, function, key, rows in (
+            ("products", "top_products", "product_id", 25),
+            ("categories", "top_categories", "value", 10),
+            ("brands", "top_brands", "value", 10),
+        ):
+            wanted = pairs(ask, call(function, view, f", {rows}"), key, "views")
+            assert wanted
+            assert listed(page, testid) == wanted
+
+    eventually(check)
+
+
+def freshness_equals_sql(page: Page, ask: Ask) -> None:
+    """The pill on every page and the strip on the pipeline page say how far the data goes."""
+
+    def check() -> None:
+        fresh = row(
+            ask,
+            "(SELECT extract(EPOCH FROM data_until)::float8 AS until, objects_loaded AS loaded,"
+            " objects_quarantined AS quarantined, objects_pending AS pending,"
+            " events_stored AS events FROM dashboard.freshness())",
+        )
+        pill = number(page, "freshness")
+        assert pill is not None
+        assert abs(pill - fresh["until"]) < 0.001
+        for name in ("loaded", "quarantined", "pending", "events"):
+            assert number(page, f"fresh-{name}") == fresh[name], name
+        assert listed(page, "quarantine") == pairs(
+            ask, "dashboard.quarantine_summary()", "reason_code", "objects"
+        )
+
+    eventually(check)
+
+
+def filters_change_the_numbers(page: Page, ask: Ask) -> None:
+    """A click changes numbers and URL; the URL restores the view; Back goes back."""
+    everyone = number(page, "kpi-visitors")
+    page.locator("[data-choice=login] [data-value=logged_in]").click()
+    drawn(page)
+    overview_equals_sql(page, ask)
+    some = number(page, "kpi-visitors")
+    assert some is not None
+    assert everyone is not None
+    assert 0 < some < everyone
+    page.locator("[data-choice=range] [data-value=yesterday]").click()
+    drawn(page)
+    overview_equals_sql(page, ask)
+    query = parse_qs(urlsplit(page.url).query)
+    assert query == {"range": ["yesterday"], "login": ["logged_in"]}
+    page.reload()
+    drawn(page)
+    overview_equals_sql(page, ask)
+    assert parse_qs(urlsplit(page.url).query) == query
+    assert json.loads(shown_range(page)["filter"]) == {"login_state": ["logged_in"]}
+    page.go_back()
+    page.go_back()
+    drawn(page)
+    eventually(lambda: _is(number(page, "kpi-visitors"), everyone))
+
+
+def _is(found: object, wanted: object) -> None:
+    assert found == wanted
+
+
+def dates_change_the_numbers(page: Page, ask: Ask, day: str) -> None:
+    """A day put into the date fields becomes the range, in the URL as well."""
+    page.locator("#from").fill(day)
+    page.locator("#to").fill(day)
+    drawn(page)
+    overview_equals_sql(page, ask)
+    query = parse_qs(urlsplit(page.url).query)
+    assert (query["range"], query["from"], query["to"]) == (["custom"], [day], [day])
+
+
+def definitions_stand_beside_numbers(page: Page) -> None:
+    """Each headline has its definition, for the mouse and for a screen reader."""
+    cells = page.locator(f"{SHOWN} .kpi")
+    assert cells.count() == 6
+    for index in range(cells.count()):
+        label = cells.nth(index).locator(".i").get_attribute("aria-label") or ""
+        assert re.fullmatch(r"[^:]+: .{20,}", label, re.DOTALL), label
+
+
+def empty_range_says_so(page: Page, url: str) -> None:
+    """A range without events is said in words, its rates are dashes."""
+    show(page, url, {"range": "custom", "from": "2019-01-01", "to": "2019-01-02"})
+    assert page.get_by_test_id("empty").count() >= 3
+    assert number(page, "kpi-events") == 0
+    assert number(page, "kpi-conversion") is None
+    assert page.get_by_test_id("kpi-conversion").locator(".x").inner_text() == "\N{EN DASH}"
+
+
+def garbage_in_the_url_is_harmless(page: Page, url: str) -> None:
+    """Whatever a link says, the page shows its default view."""
+    garbage = {"page": "'; DROP TABLE x", "range": "custom", "from": "2026-99-99", "to": "x"}
+    show(page, url, {**garbage, "zone": "Mars/Olympus", "login": "<b>"})
+    assert page.get_by_test_id("kpi-visitors").is_visible()
+    assert (number(page, "kpi-events") or 0) > 0
+
+
+def fits_a_phone(page: Page, url: str) -> None:
+    """No page scrolls sideways at 390 pixels; the filters hide behind one button."""
+    page.set_viewport_size({"width": 390, "height": 800})
+    for name in ("overview", "funnel", "products", "pipeline"):
+        show(page, url, {"page": name})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+    show(page, url)
+    assert not page.locator("[data-choice=range]").is_visible()
+    page.get_by_text("Filters", exact=True).click()
+    assert page.locator("[data-choice=range]").is_visible()
+
+
+def another_page_gets_nothing(page: Page, url: str) -> None:
+    """A session that does not know the page's token is told no number."""
+    answer = page.request.get(url)
+    body = re.sub(r'data-token="[0-9a-f]+"', 'data-token="0"', answer.text())
+    assert 'data-token="0"' in body
+    page.route(url, lambda route: route.fulfill(body=body, content_type="text/html"))
+    page.goto(url)
+    page.wait_for_function("() => window.Shiny && Shiny.shinyapp && Shiny.shinyapp.isConnected()")
+    page.wait_for_timeout(1500)
+    page.unroute(url)
+    assert page.locator("[data-testid^=kpi-]").count() == 0
+    assert page.get_by_test_id("freshness").count() == 0
+
+
+def says_when_the_database_is_down(
+    page: Page, url: str, ask: Ask, stop: Callable[[], object], start: Callable[[], object]
+) -> None:
+    """Stopped: said in words, known numbers stay, unknown ones fail. Started: back by itself."""
+    show(page, url)
+    before = number(page, "kpi-visitors")
+    stop()
+    try:
+        page.get_by_test_id("failed").wait_for(timeout=PATIENCE * 1000)
+        assert number(page, "kpi-visitors") == before
+        page.locator("[data-choice=login] [data-value=guest]").click()
+        page.locator(f"{SHOWN} [data-testid=failed-part]").first.wait_for(timeout=PATIENCE * 1000)
+        assert page.get_by_test_id("kpi-visitors").count() == 0
+    finally:
+        start()
+    page.get_by_test_id("failed").wait_for(state="detached", timeout=PATIENCE * 1000)
+    drawn(page)
+    assert page.get_by_test_id("failed-part").count() == 0
+    overview_equals_sql(page, ask)

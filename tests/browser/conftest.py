@@ -1,0 +1,138 @@
+"""The dashboard behind the real Shiny Server and PostgreSQL of the toolbox, opened in Chromium."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import json
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests import toolbox
+from tests.browser import checks, shop
+
+APP = toolbox.REPOSITORY / "shiny_app"
+CONFIG = """run_as shiny;
+disable_protocols xdr-streaming xhr-streaming iframe-eventsource iframe-htmlfile;
+server {{
+  listen {port} 127.0.0.1;
+  location / {{
+    site_dir {home}/site;
+    log_dir {home}/log;
+    bookmark_state_dir {home}/bookmarks;
+    directory_index off;
+    app_init_timeout 60;
+    app_idle_timeout 3600;
+    simple_scheduler 1000;
+  }}
+}}
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.toolbox)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dashboard:
+    """A running dashboard, its warehouse, and the way to ask that."""
+
+    url: str
+    server: toolbox.PostgresServer
+    bucket: shop.MemoryBucket
+
+    def ask(self, statement: str) -> Any:
+        """Return the one JSON value of a statement, asked as the dashboard's own role."""
+        return json.loads(self.server.psql(statement, user="dashboard_reader"))
+
+
+@contextlib.contextmanager
+def serving(server: toolbox.PostgresServer) -> Iterator[str]:
+    """Serve the app with Shiny Server inside the toolbox, and yield its address."""
+    with toolbox.scratch("shiny-", "shiny") as home:
+        port = toolbox.free_port()
+        app = home / "site" / "sbw_dashboard"
+        for name in ("R", "www"):
+            shutil.copytree(APP / name, app / name)
+        shutil.copy(APP / "app.R", app)
+        (app / ".Renviron").write_text(f"SBW_PGHOST=127.0.0.1\nSBW_PGPORT={server.port}\nTZ=UTC\n")
+        inside = toolbox.inside_path(home)
+        (home / "server.conf").write_text(CONFIG.format(port=port, home=inside))
+        for name in ("log", "bookmarks"):
+            (home / name).mkdir()
+        toolbox.run(["chown", "-R", "shiny:", inside], cwd="/")
+        argv = toolbox.command(["shiny-server", f"{inside}/server.conf"], "shiny")
+        with (home / "server.log").open("ab") as log:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={
+                    "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                    "LANG": "C.UTF-8",
+                    "HOME": inside,
+                    "SHINY_LOG_STDERR": "1",
+                },
+            )
+        url = f"http://localhost:{port}/sbw_dashboard/"
+        try:
+            _wait(url, process, home / "server.log")
+            yield url
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        assert process.poll() is None, f"Shiny Server ended:\n{log.read_text()[-3000:]}"
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310
+                assert answer.status == 200
+                return
+        except OSError:
+            assert time.monotonic() < deadline, f"no page:\n{log.read_text()[-3000:]}"
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="session")
+def dashboard() -> Iterator[Dashboard]:
+    """Three days of a shop's traffic, so that there is a period before to compare with."""
+    with toolbox.PostgresServer(warehouse=True) as server:
+        bucket = shop.fill(server, dt.datetime.now(dt.UTC), 6000, hours=72)
+        with serving(server) as url:
+            yield Dashboard(url, server, bucket)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=checks.CHROMIUM, args=list(checks.ARGUMENTS)
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()

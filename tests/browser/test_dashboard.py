@@ -1,0 +1,131 @@
+"""The dashboard in a browser: its numbers are SQL's, and it says what it does not know."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from playwright.sync_api import Page
+
+from demo.objects import Writer
+from tests.browser import checks, shop
+from tests.browser.conftest import Dashboard
+
+
+def test_every_number_of_the_overview_is_sqls(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url)
+    checks.overview_equals_sql(page, dashboard.ask)
+    checks.series_equals_sql(page, dashboard.ask)
+    checks.definitions_stand_beside_numbers(page)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"range": "today"},
+        {"range": "90d", "login": "guest,anonymous"},
+        {"range": "30d", "zone": "Asia/Kathmandu", "bucket": "day"},
+        {"range": "yesterday", "zone": "America/New_York", "login": "other"},
+    ],
+)
+def test_a_link_shows_its_view(dashboard: Dashboard, page: Page, query: dict[str, str]) -> None:
+    checks.show(page, dashboard.url, query)
+    assert checks.shown_range(page)["zone"] == query.get("zone", "Asia/Ho_Chi_Minh")
+    checks.overview_equals_sql(page, dashboard.ask)
+    if (checks.number(page, "kpi-events") or 0) > 0:
+        checks.series_equals_sql(page, dashboard.ask)
+
+
+def test_the_funnel_is_sqls(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "funnel"})
+    checks.funnel_equals_sql(page, dashboard.ask)
+    page.locator("[data-choice=login] [data-value=anonymous]").click()
+    checks.drawn(page)
+    checks.funnel_equals_sql(page, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_products_categories_and_brands_are_sqls(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "products"})
+    checks.products_equal_sql(page, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_names_are_text_whatever_they_hold(dashboard: Dashboard, page: Page) -> None:
+    checks.show(page, dashboard.url, {"page": "products"})
+    line = page.locator("[data-testid=products] [data-key=p-evil]")
+    assert shop.EVIL_NAME in line.inner_text()
+    assert "1.990.000 \N{DONG SIGN}" in line.inner_text()
+    assert page.title() == "Clickstream"
+
+
+def test_the_pipeline_page_is_sqls(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "pipeline"})
+    checks.freshness_equals_sql(page, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_filters_change_the_numbers_and_the_url(dashboard: Dashboard, page: Page) -> None:
+    checks.show(page, dashboard.url)
+    checks.filters_change_the_numbers(page, dashboard.ask)
+
+
+def test_days_can_be_typed(dashboard: Dashboard, page: Page) -> None:
+    checks.show(page, dashboard.url)
+    now = dt.datetime.now(dt.timezone(dt.timedelta(hours=7)))
+    day = (now - dt.timedelta(days=2)).date().isoformat()
+    checks.dates_change_the_numbers(page, dashboard.ask, day)
+
+
+def test_pages_change_without_losing_the_view(dashboard: Dashboard, page: Page) -> None:
+    checks.show(page, dashboard.url, {"range": "today"})
+    page.locator(".navbar [data-value=funnel]").click()
+    checks.drawn(page)
+    checks.funnel_equals_sql(page, dashboard.ask)
+    assert page.url == f"{dashboard.url}?page=funnel&range=today"
+    page.locator(".navbar [data-value=overview]").click()
+    checks.drawn(page)
+    checks.overview_equals_sql(page, dashboard.ask)
+
+
+def test_an_empty_range_says_so(dashboard: Dashboard, page: Page) -> None:
+    checks.empty_range_says_so(page, dashboard.url)
+
+
+def test_garbage_in_the_url_is_harmless(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.garbage_in_the_url_is_harmless(page, dashboard.url)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_it_fits_a_phone(dashboard: Dashboard, page: Page) -> None:
+    checks.fits_a_phone(page, dashboard.url)
+
+
+def test_a_page_of_another_site_gets_nothing(dashboard: Dashboard, page: Page) -> None:
+    checks.another_page_gets_nothing(page, dashboard.url)
+
+
+def test_a_load_shows_up_by_itself(dashboard: Dashboard, page: Page) -> None:
+    checks.show(page, dashboard.url, {"range": "30d"})
+    before = checks.number(page, "kpi-visitors")
+    assert before is not None
+    now = dt.datetime.now(dt.UTC)
+    event = {"eventName": "home_view", "clientId": f"c-{now:%H%M%S%f}", "sessionId": "s-late"}
+    thing = Writer(int(now.timestamp())).single(now, event, True)
+    dashboard.bucket.put(thing, now)
+    shop.load(dashboard.server, dashboard.bucket, {})
+    checks.eventually(lambda: checks._is(checks.number(page, "kpi-visitors"), before + 1))
+    checks.overview_equals_sql(page, dashboard.ask)
+
+
+def test_a_stopped_database_is_said_and_survived(dashboard: Dashboard, page: Page) -> None:
+    server = dashboard.server
+    checks.says_when_the_database_is_down(
+        page, dashboard.url, dashboard.ask, server.stop, server.start
+    )
