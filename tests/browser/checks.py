@@ -357,6 +357,20 @@ def another_page_gets_nothing(page: Page, url: str) -> None:
     assert page.get_by_test_id("freshness").count() == 0
 
 
+def comes_back_when_its_session_is_lost(
+    page: Page, url: str, ask: Ask, cut: Callable[[], object]
+) -> None:
+    """R gone under an open page: the same view is opened again by itself."""
+    show(page, url, {"range": "today", "login": "anonymous"})
+    page.evaluate("window.before = true")
+    cut()
+    page.locator("#gone").wait_for(timeout=PATIENCE * 1000)
+    page.wait_for_function("() => !window.before", timeout=PATIENCE * 1000)
+    drawn(page)
+    assert parse_qs(urlsplit(page.url).query) == {"range": ["today"], "login": ["anonymous"]}
+    overview_equals_sql(page, ask)
+
+
 def says_when_the_database_is_down(
     page: Page, url: str, ask: Ask, stop: Callable[[], object], start: Callable[[], object]
 ) -> None:

@@ -6,7 +6,9 @@ import contextlib
 import dataclasses
 import datetime as dt
 import json
+import os
 import shutil
+import signal
 import subprocess
 import time
 import urllib.request
@@ -51,15 +53,28 @@ class Dashboard:
     url: str
     server: toolbox.PostgresServer
     bucket: shop.MemoryBucket
+    home: Path
 
     def ask(self, statement: str) -> Any:
         """Return the one JSON value of a statement, asked as the dashboard's own role."""
         return json.loads(self.server.psql(statement, user="dashboard_reader"))
 
+    def kill_r(self) -> None:
+        """End the app's R process as the kernel would when memory runs out."""
+        app = str(self.home / "site" / "sbw_dashboard")
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                runs_r = (process / "comm").read_text().strip() == "R"
+                if runs_r and (process / "cwd").readlink() == Path(app):
+                    found.append(int(process.name))
+        assert len(found) == 1, found
+        os.kill(found[0], signal.SIGKILL)
+
 
 @contextlib.contextmanager
-def serving(server: toolbox.PostgresServer) -> Iterator[str]:
-    """Serve the app with Shiny Server inside the toolbox, and yield its address."""
+def serving(server: toolbox.PostgresServer) -> Iterator[tuple[str, Path]]:
+    """Serve the app with Shiny Server inside the toolbox; yield its address and its directory."""
     with toolbox.scratch("shiny-", "shiny") as home:
         port = toolbox.free_port()
         app = home / "site" / "sbw_dashboard"
@@ -89,7 +104,7 @@ def serving(server: toolbox.PostgresServer) -> Iterator[str]:
         url = f"http://localhost:{port}/sbw_dashboard/"
         try:
             _wait(url, process, home / "server.log")
-            yield url
+            yield url, home
         finally:
             process.terminate()
             try:
@@ -117,8 +132,8 @@ def dashboard() -> Iterator[Dashboard]:
     """Three days of a shop's traffic, so that there is a period before to compare with."""
     with toolbox.PostgresServer(warehouse=True) as server:
         bucket = shop.fill(server, dt.datetime.now(dt.UTC), 6000, hours=72)
-        with serving(server) as url:
-            yield Dashboard(url, server, bucket)
+        with serving(server) as (url, home):
+            yield Dashboard(url, server, bucket, home)
 
 
 @pytest.fixture(scope="session")

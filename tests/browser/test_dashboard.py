@@ -129,3 +129,7 @@ def test_a_stopped_database_is_said_and_survived(dashboard: Dashboard, page: Pag
     checks.says_when_the_database_is_down(
         page, dashboard.url, dashboard.ask, server.stop, server.start
     )
+
+
+def test_a_killed_r_costs_no_view(dashboard: Dashboard, page: Page) -> None:
+    checks.comes_back_when_its_session_is_lost(page, dashboard.url, dashboard.ask, dashboard.kill_r)
