@@ -69,7 +69,10 @@ line_chart <- function(now, open, before, marks, tips, label, height = 204L) {
         if (length(closed) > 1L) {
           svg_line("fill", sprintf("%sV100H.5Z", svg_path(closed, top)))
         },
-        if (length(before)) svg_line("prev", svg_path(utils::head(before, n), top)),
+        # Its last bucket was cut where the data ends: no more joined than the open one.
+        if (length(before)) {
+          svg_line("prev", svg_path(utils::head(before, length(closed)), top))
+        },
         svg_line("line", svg_path(closed, top)),
         if (length(closed) == 1L) svg_line("dot", sprintf("M.5 %.1fh0", 100 - 100 * closed / top)),
         if (!is.na(first_open) && now[first_open] > 0) {
@@ -145,6 +148,11 @@ funnel_chart <- function(names, counts, under, closed, label, id) {
   )
 }
 
+#' A table that may be wider than its card: scrolled by keys as well
+sideways <- function(label, table) {
+  tags$div(class = "scroll", tabindex = "0", role = "region", "aria-label" = label, table)
+}
+
 #' The same numbers as a table, folded
 as_table <- function(head, rows) {
   cells <- lapply(rows, function(column) paste0("<td>", escape(column), "</td>"))
@@ -182,7 +190,7 @@ hours_table <- function(rows, zone) {
     found[is.na(found)] <- '<td class="none"></td>'
     paste(found, collapse = "")
   }
-  tags$div(class = "scroll", tags$table(
+  sideways("Hours", tags$table(
     class = "heat hours", "data-testid" = "completeness",
     tags$thead(tags$tr(tags$td(), markup('<th scope="col">', sprintf("%02d", 0:23), "</th>"))),
     tags$tbody(markup(

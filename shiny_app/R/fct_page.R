@@ -94,8 +94,9 @@ filter_bar <- function() {
     class = "fbar", role = "search", "aria-label" = "Filters",
     tags$div(
       class = "fin",
-      tags$input(type = "checkbox", id = "f", class = "visually-hidden"),
-      tags$label("for" = "f", class = "ctl fopen", "Filters"),
+      tags$button(
+        type = "button", class = "ctl fopen", id = "filters", "aria-expanded" = "false", "Filters"
+      ),
       tags$span(class = "fwords", "data-words" = NA),
       tags$span(class = "fnote muted", "The filters of the other pages do not apply here."),
       segment("range", "Range", presets),
@@ -111,7 +112,7 @@ filter_bar <- function() {
         class = "end",
         tags$label(class = "visually-hidden", "for" = "zone", "Time zone"),
         tags$select(
-          id = "zone", class = "ctl", "data-select" = "zone",
+          id = "zone", class = "ctl", "data-select" = "zone", "data-shiny-no-bind-input" = NA,
           lapply(c(default_zone, "UTC", "Asia/Kathmandu", "Europe/Berlin", "America/New_York"),
                  function(zone) tags$option(value = zone, zone))
         ),

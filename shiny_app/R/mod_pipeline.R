@@ -40,7 +40,7 @@ fresh_strip <- function(fresh, zone) {
 
 runs_table <- function(rows, zone) {
   tone <- c(loaded = "good", partial = "warn", busy = "", running = "accent", failed = "bad")
-  tags$div(class = "scroll", tags$table(
+  sideways("Last runs", tags$table(
     class = "table", "data-testid" = "runs",
     tags$thead(tags$tr(
       lapply(c("Run", "Started", "Result"), tags$th, scope = "col"),

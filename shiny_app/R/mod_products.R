@@ -25,20 +25,20 @@ product_table <- function(rows) {
     sprintf("%.1f", 100 * rows$views / max(rows$views, 1)), '%"></i>', fmt_count(rows$views),
     "</span>"
   )
-  tags$div(class = "scroll", tags$table(
+  sideways("Products", tags$table(
     class = "table table-hover", "data-testid" = "products",
     tags$thead(tags$tr(
       tags$th(scope = "col", "Product"),
-      lapply(c("Price seen", "Views", "Adds", "Removed", "Add-to-cart", "Bought, at most"), tags$th,
+      lapply(c("Views", "Adds", "Removed", "Add-to-cart", "Bought, at most", "Price seen"), tags$th,
              scope = "col", class = "num")
     )),
     tags$tbody(markup(
       '<tr data-key="', escape(rows$product_id), '" data-value="', exact(rows$views),
       '"><td class="wrap">', escape(ifelse(is.na(rows$name), rows$product_id, rows$name)),
       '<span class="sub">', escape(under), "</span></td>",
-      number(fmt_vnd(rows$price_seen)), number(bar), number(fmt_count(rows$adds)),
+      number(bar), number(fmt_count(rows$adds)),
       number(fmt_count(rows$removals)), number(fmt_rate(rows$add_to_cart_rate)),
-      number(fmt_count(rows$bought_sessions)), "</tr>"
+      number(fmt_count(rows$bought_sessions)), number(fmt_vnd(rows$price_seen)), "</tr>"
     ))
   ))
 }

@@ -149,11 +149,13 @@
 
   document.addEventListener("click", function (event) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], #theme, #copy");
+    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], #theme, #copy, #filters");
     if (!item) return;
     event.preventDefault();
     if (item.id === "theme") {
       chosenTheme(document.documentElement.getAttribute("data-bs-theme") === "dark" ? "light" : "dark");
+    } else if (item.id === "filters") {
+      item.setAttribute("aria-expanded", String(item.getAttribute("aria-expanded") !== "true"));
     } else if (item.id === "copy") {
       navigator.clipboard.writeText(location.href).then(function () {
         item.textContent = "Copied";

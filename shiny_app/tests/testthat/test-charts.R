@@ -23,6 +23,11 @@ test_that("a finished range has no band", {
   expect_no_match(drawn, "open-band")
 })
 
+test_that("the period before ends where the open buckets begin", {
+  drawn <- html(line_chart(c(10, 20, 1), c(FALSE, FALSE, TRUE), c(20, 10, 0), marks, 1:3, "x"))
+  expect_match(drawn, "class=\"prev\" d=\"M0.5 0.0L1.5 50.0\"", fixed = TRUE)
+})
+
 test_that("the period before is a line of its own, of the same length", {
   drawn <- html(line_chart(c(10, 20), c(FALSE, FALSE), c(20, 10, 5), marks, c("a", "b"), "x"))
   expect_match(drawn, "class=\"prev\" d=\"M0.5 0.0L1.5 50.0\"", fixed = TRUE)
