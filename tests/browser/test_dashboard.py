@@ -9,7 +9,8 @@ from playwright.sync_api import Page
 
 from demo.objects import Writer
 from tests.browser import checks, shop
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, serving
+from tests.toolbox import PostgresServer
 
 
 def test_every_number_of_the_overview_is_sqls(dashboard: Dashboard, page: Page) -> None:
@@ -133,3 +134,36 @@ def test_a_stopped_database_is_said_and_survived(dashboard: Dashboard, page: Pag
 
 def test_a_killed_r_costs_no_view(dashboard: Dashboard, page: Page) -> None:
     checks.comes_back_when_its_session_is_lost(page, dashboard.url, dashboard.ask, dashboard.kill_r)
+
+
+def test_a_dashboard_that_starts_before_its_database_waits_for_it(
+    dashboard: Dashboard, page: Page
+) -> None:
+    checks.show(page, dashboard.url)
+    dashboard.server.stop()
+    try:
+        dashboard.kill_r()
+        page.goto(dashboard.url)
+        page.get_by_test_id("failed").wait_for(timeout=checks.PATIENCE * 1000)
+        page.get_by_test_id("failed-part").first.wait_for(timeout=checks.PATIENCE * 1000)
+    finally:
+        dashboard.server.start()
+    page.get_by_test_id("failed").wait_for(state="detached", timeout=checks.PATIENCE * 1000)
+    checks.drawn(page)
+    checks.overview_equals_sql(page, dashboard.ask)
+
+
+def test_a_warehouse_without_any_load_is_said_to_be_empty(page: Page) -> None:
+    with PostgresServer(warehouse=True) as server, serving(server) as (url, _):
+        seen = checks.watched(page)
+        checks.show(page, url)
+        assert page.get_by_test_id("empty").count() >= 3
+        assert checks.number(page, "kpi-visitors") == 0
+        for name in ("funnel", "products", "pipeline"):
+            page.locator(f".navbar [data-value={name}]").click()
+            checks.drawn(page)
+        assert checks.number(page, "fresh-until") is None
+        assert page.get_by_text("No run yet").is_visible()
+        assert page.get_by_test_id("failed-part").count() == 0
+        assert page.locator(".shiny-output-error").count() == 0
+        checks.quiet_and_alone(seen, url)
