@@ -12,17 +12,13 @@ answers <- answer_book()
 marker <- reactivePoll(1000, session = NULL, checkFunc = function() db_marker(db),
                        valueFunc = function() db_marker(db))
 
-ui <- function(req) {
-  page_frame(
-    token = tokens$issue(),
-    pages = list(
-      overview = mod_overview_ui("overview"),
-      funnel = mod_funnel_ui("funnel"),
-      products = mod_products_ui("products"),
-      pipeline = mod_pipeline_ui("pipeline")
-    )
-  )
-}
+body <- page_body(list(
+  overview = mod_overview_ui("overview"),
+  funnel = mod_funnel_ui("funnel"),
+  products = mod_products_ui("products"),
+  pipeline = mod_pipeline_ui("pipeline")
+))
+ui <- function(req) page_frame(tokens$issue(), body)
 
 server <- function(input, output, session) {
   view <- reactive({

@@ -15,13 +15,14 @@ change_tag <- function(change) {
 
 #' A card: a headline with its definition, and what is in it
 panel <- function(title, ..., term = NULL, beside = NULL, end = NULL, footer = NULL) {
-  bslib::card(
-    bslib::card_header(
-      tags$h2(title), if (!is.null(term)) info(title, definitions[[term]]),
+  # Bootstrap's card without bslib's, which brings its scripts along with every answer.
+  tags$div(
+    class = "card", tags$div(
+      class = "card-header", tags$h2(title), if (!is.null(term)) info(title, definitions[[term]]),
       beside, if (!is.null(end)) tags$span(class = "end", end)
     ),
-    bslib::card_body(..., fillable = FALSE),
-    if (!is.null(footer)) bslib::card_footer(footer)
+    tags$div(class = "card-body", ...),
+    if (!is.null(footer)) tags$div(class = "card-footer", footer)
   )
 }
 
@@ -156,27 +157,12 @@ nav_bar <- function() {
   )
 }
 
-#' The whole page around the modules
+#' What is the same in every visitor's page: made once, when the app starts
 #'
-#' @param token Proves to the server that the session comes from this page.
 #' @param pages A named list of the modules' pages; www/dashboard.js shows one of them.
-page_frame <- function(token, pages) {
-  # By content: a deployment gives every file the same time.
-  versioned <- function(file) {
-    sprintf("%s?%s", file, substr(tools::md5sum(file.path("www", file)), 1L, 12L))
-  }
-  shiny::bootstrapPage(
-    title = "Clickstream", lang = "en",
-    # Untouched, so that bslib takes its ready-made style sheet: one variable set here costs each
-    # visitor half a second of Sass.
-    theme = bslib::bs_theme(version = 5, preset = "bootstrap"),
-    tags$head(
-      tags$link(rel = "icon", href = "data:,"),
-      tags$link(rel = "stylesheet", href = versioned("dashboard.css")),
-      tags$script(src = versioned("dashboard.js"))
-    ),
-    tags$a(class = "visually-hidden-focusable", href = "#main", "Skip to the numbers"),
-    tags$div(id = "view", class = "view-input", "data-token" = token, hidden = NA),
+#' @return Markup with its dependencies.
+page_body <- function(pages) {
+  body <- htmltools::renderTags(shiny::tagList(
     nav_bar(),
     filter_bar(),
     tags$main(
@@ -193,5 +179,30 @@ page_frame <- function(token, pages) {
       "Revenue is not shown: checkout events carry no order value. Ranges are [from, to) in the",
       "time zone chosen. Conversion rate and its kin are sums divided by sums, not means of rates."
     )
+  ))
+  htmltools::attachDependencies(htmltools::HTML(body$html), body$dependencies)
+}
+
+#' The whole page
+#'
+#' @param token Proves to the server that the session comes from this page.
+page_frame <- function(token, body) {
+  # By content: a deployment gives every file the same time.
+  versioned <- function(file) {
+    sprintf("%s?%s", file, substr(tools::md5sum(file.path("www", file)), 1L, 12L))
+  }
+  shiny::bootstrapPage(
+    title = "Clickstream", lang = "en",
+    # Untouched, so that bslib takes its ready-made style sheet: one variable set here costs each
+    # visitor half a second of Sass.
+    theme = bslib::bs_theme(version = 5, preset = "bootstrap"),
+    tags$head(
+      tags$link(rel = "icon", href = "data:,"),
+      tags$link(rel = "stylesheet", href = versioned("dashboard.css")),
+      tags$script(src = versioned("dashboard.js"))
+    ),
+    tags$a(class = "visually-hidden-focusable", href = "#main", "Skip to the numbers"),
+    tags$div(id = "view", class = "view-input", "data-token" = token, hidden = NA),
+    body
   )
 }

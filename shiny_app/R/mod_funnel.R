@@ -38,8 +38,8 @@ funnel_panels <- function(rows) {
     names, fmt_count(rows$closed_sessions), fmt_count(rows$open_sessions),
     ifelse(rows$step == 1L, dash, fmt_seconds(rows$median_seconds))
   )
-  bslib::layout_columns(
-    col_widths = bslib::breakpoints(sm = 12, lg = c(6, 6)),
+  tags$div(
+    class = "halves",
     panel(
       "Closed: every step in order", term = "funnel",
       tags$p(class = "lead-line",
