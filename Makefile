@@ -14,7 +14,7 @@ EVENTS ?=
 CLOCK ?= 60
 PORT ?= 3838
 LIVE ?= 1
-TESTS ?= tests/unit
+TESTS ?= tests
 
 .PHONY: help setup setup-test demo demo-down test test-fast lint lock
 

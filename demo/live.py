@@ -51,17 +51,18 @@ def plugin_path(state: State) -> str:
     return str(inventory["all"]["vars"]["ansible_aws_ssm_plugin"])
 
 
-def load_prefix(aws: Mapping[str, str], prefix: str, told: Callable[[str], None]) -> None:
-    """Invoke the function for everything below a prefix, again while it says `partial` or `busy`."""
+def load(aws: Mapping[str, str], payload: Mapping[str, Any], told: Callable[[str], None]) -> None:
+    """Invoke the function with a payload, again while it says `partial` or `busy`.
+
+    Raises DemoError with the function's answer when it fails.
+    """
     client = tunnel.client("lambda", aws)
     for attempt in range(1, 200):
-        answer = client.invoke(
-            FunctionName=FUNCTION, Payload=json.dumps({"prefix": prefix}).encode()
-        )
+        answer = client.invoke(FunctionName=FUNCTION, Payload=json.dumps(payload).encode())
         reply = json.loads(answer["Payload"].read() or b"null")
-        if answer.get("FunctionError"):
-            raise DemoError(f"the function failed: {json.dumps(reply)[:600]}")
         result = (reply or {}).get("result")
+        if answer.get("FunctionError") or result == "failed":
+            raise DemoError(f"the function failed: {json.dumps(reply)[:600]}")
         if result == "loaded":
             return
         told(f"run {attempt}: {result}")

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 "$BIN/pip" install --quiet pip-tools
-for group in demo test; do
+for group in demo runtime test; do
   "$BIN/python" - "$group" > "build/$group.in" <<'PY'
 import sys
 import tomllib
@@ -21,7 +21,7 @@ def flat(name: str) -> list[str]:
 print("\n".join(sorted(set(flat(sys.argv[1])))))
 PY
   constraint=()
-  [ "$group" = test ] && constraint=(-c requirements/demo.lock)
+  [ "$group" = test ] && constraint=(-c requirements/demo.lock -c requirements/runtime.lock)
   "$BIN/pip-compile" --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
     --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --upgrade \
     "${constraint[@]}" --output-file "requirements/$group.lock" "build/$group.in"

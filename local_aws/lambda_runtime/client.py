@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from local_aws.paths import CACHE, LocalAwsError
+from local_aws.paths import CACHE, REPOSITORY, LocalAwsError
 
-VERSION = "4.2.2"
+LOCK = REPOSITORY / "requirements" / "runtime.lock"
 _SECONDS = 180
 
 
@@ -21,7 +22,8 @@ def ensure(runtime: str, cache: Path = CACHE) -> Path:
     Needs the package index the first time; raises LocalAwsError when it cannot be had.
     """
     python = runtime.removeprefix("python")
-    target = cache / f"awslambdaric-{VERSION}-{runtime}"
+    version = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
+    target = cache / f"awslambdaric-{version}-{runtime}"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "awslambdaric.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -43,7 +45,7 @@ def _install(python: str, target: Path) -> None:
         sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
         "--no-compile", "--target", str(target), "--python-version", python,
         "--only-binary", ":all:", "--implementation", "cp",
-        f"awslambdaric=={VERSION}",
+        "--require-hashes", "-r", str(LOCK),
     ]  # fmt: skip
     done = subprocess.run(argv, capture_output=True, text=True, timeout=_SECONDS, check=False)
     if done.returncode != 0:

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests import toolbox
-from tests.browser import checks, shop
+from tests.browser import shop
 
 APP = toolbox.REPOSITORY / "shiny_app"
 CONFIG = """run_as shiny;
@@ -134,20 +133,3 @@ def dashboard() -> Iterator[Dashboard]:
         bucket = shop.fill(server, dt.datetime.now(dt.UTC), 6000, hours=72)
         with serving(server) as (url, home):
             yield Dashboard(url, server, bucket, home)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=checks.CHROMIUM, args=list(checks.ARGUMENTS)
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    yield context.new_page()
-    context.close()

@@ -16,8 +16,15 @@ import pytest
 from demo import playbooks, tunnel
 from demo.state import State
 from tests import toolbox
+from tests.system import leftovers
 
 STATE = toolbox.REPOSITORY / "build" / f"system-{os.getpid()}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.system)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +47,11 @@ class Running:
         """Return the one JSON value that a statement on the warehouse gives."""
         psql = ("runuser", "-u", "postgres", "--", "psql", "-XAt", "-d", "clickstream_dw", "-c")
         return json.loads(self.on_host(*psql, statement))
+
+    def ask(self, statement: str) -> Any:
+        """Return the one JSON value of a statement, asked as the dashboard's own role."""
+        psql = ("runuser", "-u", "shiny", "--", "psql", "-XAt", "-d", "clickstream_dw")
+        return json.loads(self.on_host(*psql, "-U", "dashboard_reader", "-c", statement))
 
     def play(self, playbook: str, *arguments: str) -> dict[str, playbooks.Recap]:
         return playbooks.play(
@@ -75,4 +87,9 @@ def demo() -> Iterator[Running]:
         inventory = [STATE / "inventory.yml", toolbox.REPOSITORY / "demo/inventory.yml"]
         yield Running(state, port, done.stdout, state.environment(), inventory)
     finally:
-        run_demo("down", "--state", str(STATE))
+        gone = run_demo("down", "--state", str(STATE))
+        # Here, since it is the one moment when it can be seen.
+        assert gone.returncode == 0, gone.stdout + gone.stderr
+        assert leftovers.found(STATE) == []
+        again = run_demo("down", "--state", str(STATE))
+        assert again.returncode == 0, again.stdout + again.stderr

@@ -15,7 +15,6 @@ from demo.stages import PAGE
 from tests.system import raw
 from tests.system.conftest import Running
 
-pytestmark = pytest.mark.system
 BUCKET = "clickstream-s3-ingest"
 
 

@@ -34,6 +34,14 @@ HEADER = struct.Struct(">I32sIQqQ16s32sII")  # SESSION_MANAGER.md, section 3
 PATIENCE = 10.0
 
 
+async def _end_tasks() -> None:
+    """End what a session still does for a client that is gone."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class Rig:
     """A running service with an agent for INSTANCE."""
 
@@ -74,8 +82,10 @@ class Rig:
     def close(self) -> None:
         self.stop_agent()
         self._on_loop(self._service.stop())
+        self._on_loop(_end_tasks())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
+        self._loop.close()
 
     def call(self, action: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         message = urllib.request.Request(  # noqa: S310

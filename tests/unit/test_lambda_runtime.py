@@ -20,8 +20,6 @@ from local_aws.lambda_runtime.environment import Environment, LogFile
 from local_aws.lambda_runtime.manager import AsyncSettings, Manager, ThrottledError
 from local_aws.lambda_runtime.model import Function
 
-pytest.importorskip("awslambdaric", reason="awslambdaric is not installed")
-
 CODE = """
 import json, os, sys, time
 STARTED = time.time()
