@@ -282,6 +282,8 @@ def _closing(demo: Demo) -> None:
     say(f"Dashboard    http://localhost:{demo.options.port}{PAGE}")
     if written.get("events") is not None:
         say(f"Written      {written['objects']:,} objects with {written['events']:,} events")
+        if demo.options.live:
+            say("             and new ones since then: the shop goes on (LIVE=0: it does not)")
     else:
         say(f"Written      {written.get('objects', 0):,} files")
     say(

@@ -53,8 +53,13 @@ def keep_open(plugin: str, instance: str, document: str, port: int, aws: Mapping
 
     def leave(_signal: int, _frame: FrameType | None) -> None:
         if child is not None and child.poll() is None:
-            child.terminate()
-            child.wait()
+            # AWS's plugin ends its session when interrupted; other signals it does not heed.
+            child.send_signal(signal.SIGINT)
+            try:
+                child.wait(3)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, leave)
