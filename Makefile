@@ -15,8 +15,12 @@ CLOCK ?= 60
 PORT ?= 3838
 LIVE ?= 1
 TESTS ?= tests
+# Another inventory beside inventory/, for other names, sizes or a second environment; further words for Ansible.
+INVENTORY ?=
+ARGS ?=
+PLAY = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-playbook -i inventory $(if $(INVENTORY),-i "$(INVENTORY)") $(ARGS)
 
-.PHONY: help setup setup-test demo demo-down test test-fast lint lock
+.PHONY: help setup setup-test demo demo-down test test-fast lint lock deploy verify dashboard destroy
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +36,18 @@ demo: setup ## Run the whole layer on this machine; EVENTS=DIR loads your files,
 
 demo-down: ## Stop the demo and leave nothing behind.
 	@if [ -x $(BIN)/python ]; then $(SUDO) $(BIN)/python -m demo down --state $(STATE); else echo "no demo was set up here"; fi
+
+deploy: setup ## Deploy everything into the AWS account of your credentials; again to bring it up to date.
+	@$(SUDO) env $(PLAY) playbooks/site.yml
+
+verify: setup ## Look at a deployment as its users do.
+	@env $(PLAY) playbooks/verify.yml
+
+dashboard: setup ## Open a deployment's dashboard on this machine, until Enter is pressed.
+	@env $(PLAY) -e sbw_local_port=$(PORT) playbooks/dashboard.yml
+
+destroy: setup ## Delete a deployment but its raw data and a snapshot; ARGS="-e sbw_destroy=sbw" says that you mean it.
+	@env $(PLAY) playbooks/destroy.yml
 
 test: setup-test ## Run every test.
 	@$(SUDO) $(BIN)/python -m pytest $(TESTS)

@@ -1,0 +1,74 @@
+"""The operator's commands against a deployment that stands; the last of them takes it away."""
+
+from __future__ import annotations
+
+import subprocess
+import urllib.request
+
+from tests import toolbox
+from tests.system.conftest import STATE, Running
+
+BUCKET = "clickstream-s3-ingest"
+
+
+def make(demo: Running, target: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the Makefile as its operator would, the miniature in the place of AWS."""
+    arguments = " ".join(["-i demo/inventory.yml", *more])
+    return subprocess.run(
+        [
+            *(".venv/bin/python", "-m", "local_aws", "exec", "--state", str(STATE), "--"),
+            *("make", target, f"INVENTORY={STATE}/inventory.yml", f"ARGS={arguments}"),
+            f"PORT={toolbox.free_port()}",
+        ],
+        cwd=toolbox.REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+def test_make_verify_finds_all_well_and_changes_nothing(demo: Running) -> None:
+    done = make(demo, "verify")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.stdout.count("changed=0") == 2
+
+
+def test_make_dashboard_opens_the_page_and_closes_the_tunnel(demo: Running) -> None:
+    before = demo.client("ssm").describe_sessions(State="Active")["Sessions"]
+    done = make(demo, "dashboard")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "Wait for the page" in done.stdout
+    after = demo.client("ssm").describe_sessions(State="Active")["Sessions"]
+    assert {one["SessionId"] for one in after} <= {one["SessionId"] for one in before}
+    # The demo's own tunnel is another one, and stands.
+    with urllib.request.urlopen(f"http://127.0.0.1:{demo.port}/sbw_dashboard/") as answer:
+        assert answer.status == 200
+
+
+def test_make_destroy_asks_to_be_meant(demo: Running) -> None:
+    done = make(demo, "destroy")
+    assert done.returncode != 0
+    assert "If you mean it, add: -e sbw_destroy=sbw" in done.stdout
+    assert len(_stacks(demo)) == 4
+
+
+def test_make_destroy_keeps_the_raw_data_and_a_snapshot(demo: Running) -> None:
+    volumes = demo.client("ec2").describe_volumes()["Volumes"]
+    assert len(volumes) == 1
+    done = make(demo, "destroy", "-e sbw_destroy=sbw")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert _stacks(demo) == []
+    ec2, s3 = demo.client("ec2"), demo.client("s3")
+    snapshots = ec2.describe_snapshots(
+        Filters=[{"Name": "volume-id", "Values": [volumes[0]["VolumeId"]]}]
+    )["Snapshots"]
+    assert len(snapshots) == 1
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [BUCKET]
+    assert s3.list_objects_v2(Bucket=BUCKET, Prefix="events/")["KeyCount"] == 1000
+
+
+def _stacks(demo: Running) -> list[str]:
+    found = demo.client("cloudformation").describe_stacks()["Stacks"]
+    return [stack["StackName"] for stack in found]
