@@ -108,11 +108,16 @@ def test_nothing_but_the_database_listens_beyond_the_loopback(demo: Running) -> 
     assert ("127.0.0.1", ":", "3838") in ports
 
 
-def test_the_loader_speaks_tls(demo: Running) -> None:
-    rules = demo.on_host("cat", "/etc/postgresql/17/main/pg_hba.conf")
-    tcp = [line.split() for line in rules.splitlines() if line.startswith("host")]
-    assert tcp
-    assert {line[0] for line in tcp if line[-1] != "reject"} == {"hostssl"}
+def test_tcp_is_for_the_loaders_logins_over_tls_alone(demo: Running) -> None:
+    rules = demo.sql(
+        "SELECT json_agg(json_build_array(type, user_name, auth_method)) FROM pg_hba_file_rules"
+        " WHERE type LIKE 'host%' AND auth_method <> 'reject'"
+    )
+    assert sorted(rules) == [
+        ["hostssl", ["etl_loader_a"], "scram-sha-256"],
+        ["hostssl", ["etl_loader_b"], "scram-sha-256"],
+    ]
+    assert demo.sql("SELECT count(*) FROM pg_hba_file_rules WHERE error IS NOT NULL") == 0
 
 
 def test_a_second_run_of_the_playbooks_changes_nothing(demo: Running) -> None:

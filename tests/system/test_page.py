@@ -42,6 +42,6 @@ def test_a_stopped_database_is_said_and_survived(demo: Running, page: Page) -> N
         page,
         _url(demo),
         demo.ask,
-        lambda: demo.on_host("sh", "-c", "systemctl stop postgresql@17-main && echo stopped"),
-        lambda: demo.on_host("sh", "-c", "systemctl start postgresql@17-main && echo started"),
+        lambda: demo.on_host("systemctl", "stop", "postgresql@17-main"),
+        lambda: demo.on_host("systemctl", "start", "postgresql@17-main"),
     )

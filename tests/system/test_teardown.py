@@ -11,7 +11,7 @@ from tests.system.conftest import STATE, Running
 BUCKET = "clickstream-s3-ingest"
 
 
-def make(demo: Running, target: str, *more: str) -> subprocess.CompletedProcess[str]:
+def make(target: str, *more: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the Makefile as its operator would, the miniature in the place of AWS."""
     arguments = " ".join(["-i demo/inventory.yml", *more])
     return subprocess.run(
@@ -30,14 +30,14 @@ def make(demo: Running, target: str, *more: str) -> subprocess.CompletedProcess[
 
 
 def test_make_verify_finds_all_well_and_changes_nothing(demo: Running) -> None:
-    done = make(demo, "verify")
+    done = make("verify")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert done.stdout.count("changed=0") == 2
 
 
 def test_make_dashboard_opens_the_page_and_closes_the_tunnel(demo: Running) -> None:
     before = demo.client("ssm").describe_sessions(State="Active")["Sessions"]
-    done = make(demo, "dashboard")
+    done = make("dashboard")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "Wait for the page" in done.stdout
     after = demo.client("ssm").describe_sessions(State="Active")["Sessions"]
@@ -48,22 +48,27 @@ def test_make_dashboard_opens_the_page_and_closes_the_tunnel(demo: Running) -> N
 
 
 def test_make_destroy_asks_to_be_meant(demo: Running) -> None:
-    done = make(demo, "destroy")
+    done = make("destroy")
     assert done.returncode != 0
     assert "If you mean it, add: -e sbw_destroy=sbw" in done.stdout
     assert len(_stacks(demo)) == 4
 
 
 def test_make_destroy_keeps_the_raw_data_and_a_snapshot(demo: Running) -> None:
-    volumes = demo.client("ec2").describe_volumes()["Volumes"]
+    resources = demo.client("cloudformation").describe_stack_resources(StackName="sbw-warehouse")
+    volumes = [
+        one["PhysicalResourceId"]
+        for one in resources["StackResources"]
+        if one["ResourceType"] == "AWS::EC2::Volume"
+    ]
     assert len(volumes) == 1
-    done = make(demo, "destroy", "-e sbw_destroy=sbw")
+    done = make("destroy", "-e sbw_destroy=sbw")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert _stacks(demo) == []
     ec2, s3 = demo.client("ec2"), demo.client("s3")
-    snapshots = ec2.describe_snapshots(
-        Filters=[{"Name": "volume-id", "Values": [volumes[0]["VolumeId"]]}]
-    )["Snapshots"]
+    snapshots = ec2.describe_snapshots(Filters=[{"Name": "volume-id", "Values": volumes}])[
+        "Snapshots"
+    ]
     assert len(snapshots) == 1
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [BUCKET]
     assert s3.list_objects_v2(Bucket=BUCKET, Prefix="events/")["KeyCount"] == 1000
