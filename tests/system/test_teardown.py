@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import urllib.request
 
+import pytest
+
 from tests import toolbox
 from tests.system.conftest import STATE, Running
 
@@ -29,7 +31,8 @@ def make(target: str, *more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_make_verify_finds_all_well_and_changes_nothing(demo: Running) -> None:
+@pytest.mark.usefixtures("demo")
+def test_make_verify_finds_all_well_and_changes_nothing() -> None:
     done = make("verify")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert done.stdout.count("changed=0") == 2
