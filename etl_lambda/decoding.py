@@ -6,6 +6,7 @@ one bad record never costs its neighbours.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -13,14 +14,16 @@ from typing import Any
 
 import msgspec
 
+from etl_lambda import brackets
 from etl_lambda.settings import Limits
 from etl_lambda.unpacking import WHITE, UnpackError, unmark, unpack
 
 SAMPLE_BYTES = 4096
 INGEST = "_ingest"
-# A whole string, or one character that opens, closes or separates. The string part cannot backtrack.
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+_OPEN = re.compile(rb"\s*\[")
+_NEXT = re.compile(rb",\s*(?=\{)")
+_TRIES = 20
 
 
 class Reject(msgspec.Struct, frozen=True):
@@ -95,7 +98,7 @@ def _array(text: bytes, limits: Limits) -> Iterator[Record | Reject]:
     try:
         elements = msgspec.json.decode(text, type=list[msgspec.Raw])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        yield from _broken_array(text, limits)
+        yield from _objects(text, limits) if _is_lines(text) else _broken_array(text, limits)
         return
     position = 0
     for element in elements:
@@ -104,40 +107,55 @@ def _array(text: bytes, limits: Limits) -> Iterator[Record | Reject]:
             yield item
 
 
+def _is_lines(text: bytes) -> bool:
+    """Whether `text` is no array but lines, of which the first is rubbish that begins with `[`."""
+    first, second = [*itertools.islice(_lines(text), 2), b"", b""][:2]
+    if first == b"[" or first.endswith((b",", b"]")):
+        return False
+    return isinstance(_value(first), _Bad) and isinstance(_value(second), dict)
+
+
 def _broken_array(text: bytes, limits: Limits) -> Iterator[Record | Reject]:
-    """Take the elements of an array one by one: by their brackets and strings, whatever is in them."""
-    position, end = 0, 1
-    closed = False
-    for piece, end, closed in _elements(text):  # noqa: B007 - both are of the last one afterwards
-        if piece or not closed:
-            for item in _record(position, piece, limits):
-                position += 1
-                yield item
-    rest = text[end:].strip(WHITE)
-    if closed:
-        if rest:
-            yield from _objects(rest, limits, position)
-        return
-    items = list(_record(position, rest, limits)) if rest else []
-    yield from items
-    if not items or isinstance(items[0], Record):  # whole, but the array's end is missing
-        yield Reject(position + len(items), "not_json", b"")
+    """Take the elements of an array one by one: by their brackets and strings, whatever is in them.
+
+    Further arrays may follow the first.
+    """
+    position, end, mark = 0, 1, b","
+    items: list[Record | Reject] = []
+    while mark == b",":
+        begin = end
+        stop, end, mark = brackets.element(text, begin, len(text))
+        if again := _hidden(text, begin, stop, end, limits):
+            stop, end, mark = again, again, b","
+        piece = text[begin:stop].strip(WHITE)
+        items = list(_record(position, piece, limits)) if piece or mark == b"," else []
+        position += len(items)
+        yield from items
+        if mark in (b"]", b"}") and (further := _OPEN.match(text, end)):
+            end, mark = further.end(), b","
+    if not mark and (not items or isinstance(items[0], Record)):
+        yield Reject(position, "not_json", b"")  # whole, but the array's end is missing
+    elif rest := text[end:].strip(WHITE):
+        yield from _objects(rest, limits, position)
 
 
-def _elements(text: bytes) -> Iterator[tuple[bytes, int, bool]]:
-    """Yield each element of the array that `text` begins with, where it ends, and if that closes it."""
-    begin, depth = 1, 1
-    for token in _TOKEN.finditer(text, 1):
-        mark = token[0]
-        if mark in (b"[", b"{"):
-            depth += 1
-        elif mark in (b"]", b"}"):
-            depth -= 1
-        if depth == 0 or (depth == 1 and mark == b","):
-            yield text[begin : token.start()].strip(WHITE), token.end(), depth == 0
-            begin = token.end()
-        if depth == 0:
-            return
+def _hidden(text: bytes, begin: int, stop: int, end: int, limits: Limits) -> int:
+    """Return where an element begins that a lost quote or bracket has hidden in another, or 0.
+
+    Trusts the brackets if the element is JSON, or the next one is an object, or the text broke off.
+    """
+    places = [at.end() for at in itertools.islice(_NEXT.finditer(text, begin, stop), _TRIES)]
+    if not places or (stop == len(text) and not text.endswith(b"]")):
+        return 0
+    if not isinstance(_value(text[begin:stop].strip(WHITE)), _Bad) or _is_object(text, end, limits):
+        return 0
+    return next((place for place in places if _is_object(text, place, limits)), 0)
+
+
+def _is_object(text: bytes, begin: int, limits: Limits) -> bool:
+    """Whether the array's element that begins there is an object of a size within the limits."""
+    stop = brackets.element(text, begin, min(len(text), begin + limits.record_bytes))[0]
+    return isinstance(_value(text[begin:stop].strip(WHITE)), dict)
 
 
 def _objects(text: bytes, limits: Limits, position: int = 0) -> Iterator[Record | Reject]:
@@ -151,7 +169,7 @@ def _objects(text: bytes, limits: Limits, position: int = 0) -> Iterator[Record 
     if not one_line and any(isinstance(_value(line), dict) for line in _lines(text)):
         pieces = _lines(text)
     else:
-        extents = list(_top_level(text))
+        extents = list(brackets.top_level(text))
         if not any(isinstance(_value(piece), dict) for piece in extents):
             first = next(_record(position, text, limits))
             reason = first.reason if isinstance(first, Reject) else "not_json"
@@ -175,25 +193,6 @@ def _lines(text: bytes) -> Iterator[bytes]:
         if line:
             yield line
         begin = end + 1
-
-
-def _top_level(text: bytes) -> Iterator[bytes]:
-    """Yield the pieces that begin with `{` and end with its `}`, and what lies between them."""
-    begin, depth = 0, 0
-    for token in _TOKEN.finditer(text):
-        mark = token[0]
-        if mark in (b"[", b"{"):
-            if depth == 0 and (between := text[begin : token.start()].strip(WHITE)):
-                yield between
-                begin = token.start()
-            depth += 1
-        elif mark in (b"]", b"}") and depth:
-            depth -= 1
-            if depth == 0:
-                yield text[begin : token.end()].strip(WHITE)
-                begin = token.end()
-    if rest := text[begin:].strip(WHITE):
-        yield rest
 
 
 class _Bad(msgspec.Struct, frozen=True):
@@ -233,7 +232,7 @@ def _record(position: int, raw: bytes, limits: Limits) -> Iterator[Record | Reje
     if len(raw) > limits.record_bytes and not _posted_bytes(raw):
         yield Reject(position, "record_too_large", sample(raw))
         return
-    if _too_deep(raw, limits.nesting):
+    if brackets.too_deep(raw, limits.nesting):
         yield Reject(position, "too_deep", sample(raw))
         return
     value = _value(raw)
@@ -245,22 +244,6 @@ def _record(position: int, raw: bytes, limits: Limits) -> Iterator[Record | Reje
     else:
         reason = value.reason if isinstance(value, _Bad) else "not_an_object"
         yield Reject(position, reason, sample(raw))
-
-
-def _too_deep(raw: bytes, nesting: int) -> bool:
-    """Whether brackets nest deeper than `nesting`; exact only for the rare record with so many."""
-    if raw.count(b"{") + raw.count(b"[") <= nesting:
-        return False
-    depth = 0
-    for token in _TOKEN.finditer(raw):
-        mark = token[0]
-        if mark in (b"[", b"{"):
-            depth += 1
-            if depth > nesting:
-                return True
-        elif mark in (b"]", b"}"):
-            depth -= 1
-    return False
 
 
 def _posted_bytes(raw: bytes) -> bool:

@@ -125,11 +125,45 @@ def test_a_gzip_with_a_wrong_checksum_is_not_trusted() -> None:
         (b"[" + A + b",]", [(0, "a")]),
         (b"[" + A + b"]\n" + B, [(0, "a"), (1, "b")]),
         (b"[" + A + b"]]", [(0, "a"), (1, "not_json")]),
+        (b"[" + A + b"]\n[" + B + b"," + C + b"]", [(0, "a"), (1, "b"), (2, "c")]),
+        (b"[] [" + A + b"]\n" + B, [(0, "a"), (1, "b")]),
+        (
+            b"[" + A + b",[" + B + b"],{bad}," + C + b"]",
+            [(0, "a"), (1, "not_an_object"), (2, "not_json"), (3, "c")],
+        ),
+        (b"[rubbish\n" + A + b"\n" + B, [(0, "not_json"), (1, "a"), (2, "b")]),
         (A + b"," + B, [(0, "a"), (1, "not_json"), (2, "b")]),
     ],
 )
 def test_the_rest_of_the_file_loads(data: bytes, expected: list[tuple[int, str]]) -> None:
     assert found(data) == expected
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b'{"eventName":"bad}',
+        b'{"eventName":bad"}',
+        b'{"eventName":"bad","product":{"id":"p"}',
+        b'{"eventName":"bad","product":[{"id":"p"}}',
+        b'{"eventName":}',
+    ],
+)
+def test_a_lost_quote_or_bracket_in_an_array_costs_its_element_alone(bad: bytes) -> None:
+    expected = [(0, "a"), (1, "not_json"), (2, "b"), (3, "c")]
+    assert found(b"[" + b",".join([A, bad, B, C]) + b"]") == expected
+    assert found(b"[\n" + b",\n".join([A, bad, B, C]) + b"\n]\n") == expected
+    assert found(b"[" + b",".join([A, bad, B]) + b"]") == expected[:3]
+
+
+def test_an_array_that_broke_off_in_a_record_gives_one_reject() -> None:
+    lists = b'{"eventName":"b","items":[{"id":"p1"},{"id":"p2"},{"id":"p3"},{"i'
+    assert found(b"[" + A + b"," + lists) == [(0, "a"), (1, "not_json")]
+
+
+def test_a_bad_record_that_holds_objects_is_one_reject() -> None:
+    lists = b'{"eventName":b,"items":[{"id":"p1"},{"id":"p2"},{"id":"p3"}]}'
+    assert found(b"[" + lists + b"," + A + b"]") == [(0, "not_json"), (1, "a")]
 
 
 def test_a_truncated_gzip_gives_its_whole_lines() -> None:
