@@ -4,11 +4,23 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL ROLE dwh_owner;
 
+CREATE FUNCTION etl.lists_present(request jsonb, at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN NOT request ? 'quarantine'
+AND coalesce((request ->> 'from')::timestamptz <= at AND (request ->> 'to')::timestamptz > at, true)
+AND starts_with(to_char(at AT TIME ZONE 'UTC', '"events/"YYYY/MM/DD/'), coalesce(request ->> 'prefix', ''));
+COMMENT ON FUNCTION etl.lists_present(jsonb, timestamptz)
+IS 'Whether a request lists the hour it is made in: a backfill of old keys says nothing of what came since.';
+
 CREATE FUNCTION etl.data_until() RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-RETURN (SELECT max(r.started_at) FROM etl.runs AS r WHERE r.result = 'loaded');
-COMMENT ON FUNCTION etl.data_until() IS 'Start of the newest run that left nothing pending.';
+RETURN (
+    SELECT max(r.started_at) FROM etl.runs AS r
+    WHERE r.result = 'loaded' AND etl.lists_present(r.request, r.started_at)
+);
+COMMENT ON FUNCTION etl.data_until()
+IS 'Start of the newest run that listed up to its start and left nothing pending.';
 
 CREATE FUNCTION etl.passes(filter jsonb, field text, value text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -17,6 +29,12 @@ OR filter -> field = '[]'::jsonb
 OR filter -> field ? etl.value_key(value);
 COMMENT ON FUNCTION etl.passes(jsonb, text, text)
 IS 'Whether a value is among a filter''s values of one field; a filter without the field lets all pass.';
+
+CREATE FUNCTION etl.label(value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(nullif(etl.trim_value(value), ''), 'not set');
+COMMENT ON FUNCTION etl.label(text)
+IS 'How a value is shown: its spelling without white space at the ends; empty is "not set".';
 
 CREATE FUNCTION etl.events_in(from_at timestamptz, to_at timestamptz, filter jsonb)
 RETURNS SETOF public.clickstream_events
@@ -29,7 +47,7 @@ BEGIN ATOMIC
         e.event_timestamp >= events_in.from_at AND e.event_timestamp < events_in.to_at
         AND (
             events_in.filter IS NULL
-            OR etl.passes(events_in.filter, 'login_state', e.user_login_state)
+            OR etl.passes(events_in.filter, 'login_state', etl.login_state(e.user_login_state))
             AND etl.passes(events_in.filter, 'category', e.context_product_category)
             AND etl.passes(events_in.filter, 'brand', e.context_product_brand)
             AND etl.passes(events_in.filter, 'event_name', e.event_name)
@@ -82,7 +100,7 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT
-        s.session_no, e.event_id, e.event_timestamp, e.event_name, e.context_product_id,
+        s.session_no, e.event_id, e.event_timestamp, etl.value_key(e.event_name), e.context_product_id,
         e.context_product_category, e.context_product_brand
     FROM etl.sessions_in(
         session_events.from_at, session_events.to_at, session_events.filter
@@ -91,7 +109,7 @@ BEGIN ATOMIC
     WHERE s.events <= 5000
     UNION ALL
     SELECT
-        s.session_no, e.event_id, e.event_timestamp, e.event_name, e.context_product_id,
+        s.session_no, e.event_id, e.event_timestamp, etl.value_key(e.event_name), e.context_product_id,
         e.context_product_category, e.context_product_brand
     FROM etl.sessions_in(
         session_events.from_at, session_events.to_at, session_events.filter
@@ -103,20 +121,27 @@ BEGIN ATOMIC
     WHERE s.session_id IS NULL AND e.session_id IS NULL AND s.events <= 5000;
 END;
 COMMENT ON FUNCTION etl.session_events(timestamptz, timestamptz, jsonb)
-IS 'The events of the sessions that start in [from, to) and pass a filter, robots left out.';
+IS 'The events of the sessions that start in [from, to) and pass a filter, by the key of their name; robots left out.';
 
 CREATE FUNCTION dashboard.kpis(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL)
 RETURNS TABLE (
     events bigint, visitors bigint, sessions bigint, converted_sessions bigint, engaged_sessions bigint,
     product_view_sessions bigint, add_sessions bigint, sessions_with_add bigint, abandoned_sessions bigint,
     robot_sessions bigint, conversion_rate float8, bounce_rate float8, add_to_cart_rate float8,
-    abandonment_rate float8, cart_value numeric, cart_value_missing bigint
+    abandonment_rate float8, cart_value numeric, cart_value_missing bigint,
+    adds_without_view_sessions bigint, discount_rows bigint, implausible_discounts bigint
 )
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH event AS (
-        SELECT count(*) AS events, count(DISTINCT e.client_id) AS visitors
+        SELECT
+            count(*) AS events, count(DISTINCT e.client_id) AS visitors,
+            count(e.context_product_discount_price) AS discounts,
+            count(*) FILTER (
+                WHERE e.context_product_discount_price > 100
+                AND e.context_product_discount_price < e.context_product_price
+            ) AS plausible
         FROM etl.events_in(kpis.from_at, kpis.to_at, kpis.filter) AS e
     ),
 
@@ -127,6 +152,7 @@ BEGIN ATOMIC
             count(*) FILTER (WHERE s.is_engaged AND NOT r.is_robot) AS engaged,
             count(*) FILTER (WHERE s.has_product_view AND NOT r.is_robot) AS viewed,
             count(*) FILTER (WHERE s.has_product_view AND s.has_add AND NOT r.is_robot) AS added,
+            count(*) FILTER (WHERE s.has_add AND NOT s.has_product_view AND NOT r.is_robot) AS unviewed,
             count(*) FILTER (WHERE s.has_add AND NOT r.is_robot AND NOT r.is_open) AS carts,
             count(*) FILTER (WHERE s.is_abandoned AND NOT r.is_robot AND NOT r.is_open) AS abandoned,
             count(*) FILTER (WHERE r.is_robot) AS robots,
@@ -148,11 +174,11 @@ BEGIN ATOMIC
         1 - s.engaged::float8 / nullif(s.sessions, 0),
         s.added::float8 / nullif(s.viewed, 0),
         s.abandoned::float8 / nullif(s.carts, 0),
-        s.cart_value, s.missing
+        s.cart_value, s.missing, s.unviewed, e.discounts, e.discounts - e.plausible
     FROM event AS e CROSS JOIN session AS s;
 END;
 COMMENT ON FUNCTION dashboard.kpis(timestamptz, timestamptz, text, jsonb)
-IS 'Headline numbers of a range: counts with their numerators, rates (NULL when nothing divides), and the cart value estimate of converting sessions.';
+IS 'Headline numbers of a range: counts with their numerators, rates (NULL when nothing divides), the cart value estimate of converting sessions, adds without a view, and how many discount prices are none (not above 100 and below the price).';
 
 CREATE FUNCTION dashboard.series(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL, bucket text DEFAULT 'day')
 RETURNS TABLE (
@@ -172,12 +198,16 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH edge AS (
-        -- Hours step in absolute time, days and weeks in local time: a day of 23 or 25 hours is one day.
+        -- Days and weeks step in local time: a day of 23 or 25 hours is one day. Hours are those of every
+        -- quarter, for zones whose offset, or change of it, is no whole hour.
         SELECT b.at, b.next_at
         FROM (
-            SELECT h.at, h.at + step AS next_at
-            FROM generate_series(date_trunc('hour', from_at, zone), to_at, interval '1 hour') AS h (at)
-            WHERE bucket = 'hour'
+            SELECT h.at, lead(h.at, 1, h.at + step) OVER (ORDER BY h.at) AS next_at
+            FROM (
+                SELECT DISTINCT date_trunc('hour', q.at, zone)
+                FROM generate_series(date_trunc('hour', from_at, zone), to_at, interval '15 minutes') AS q (at)
+                WHERE bucket = 'hour' AND q.at < to_at
+            ) AS h (at)
             UNION ALL
             SELECT d.at AT TIME ZONE zone, (d.at + step) AT TIME ZONE zone
             FROM generate_series(
@@ -224,7 +254,7 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT
         etl.value_key(e.event_name),
-        (array_agg(e.event_name ORDER BY e.event_timestamp DESC, e.event_id DESC))[1], count(*)
+        etl.label((array_agg(e.event_name ORDER BY e.event_timestamp DESC, e.event_id DESC))[1]), count(*)
     FROM etl.events_in(event_mix.from_at, event_mix.to_at, event_mix.filter) AS e
     GROUP BY etl.value_key(e.event_name)
     ORDER BY 3 DESC, 1;
@@ -279,8 +309,12 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+    keys text[] := ARRAY(
+        SELECT etl.value_key(k.name) FROM unnest(steps) WITH ORDINALITY AS k (name, number) ORDER BY k.number
+    );
 BEGIN
-    IF cardinality(steps) NOT BETWEEN 2 AND 6 OR array_position(steps, NULL) IS NOT NULL THEN
+    IF cardinality(keys) NOT BETWEEN 2 AND 6 OR array_position(steps, NULL) IS NOT NULL THEN
         RAISE EXCEPTION 'a funnel has 2 to 6 event names, not %', steps USING ERRCODE = '22023';
     END IF;
     RETURN QUERY
@@ -289,17 +323,17 @@ BEGIN
             array_agg(e.event_name) AS names,
             etl.closed_steps(
                 array_agg(e.event_name ORDER BY e.event_timestamp, e.event_id),
-                array_agg(e.event_timestamp ORDER BY e.event_timestamp, e.event_id), steps
+                array_agg(e.event_timestamp ORDER BY e.event_timestamp, e.event_id), keys
             ) AS reached
         FROM etl.session_events(from_at, to_at, filter) AS e
-        WHERE e.event_name = ANY (steps)
+        WHERE e.event_name = ANY (keys)
         GROUP BY e.session_no
     )
 
     SELECT
         n.step::integer, n.event_name,
         count(*) FILTER (WHERE cardinality(s.reached) >= n.step),
-        count(*) FILTER (WHERE n.event_name = ANY (s.names)),
+        count(*) FILTER (WHERE keys[n.step] = ANY (s.names)),
         percentile_cont(0.5) WITHIN GROUP (
             ORDER BY extract(EPOCH FROM s.reached[n.step] - s.reached[n.step - 1])::float8
         ) FILTER (WHERE n.step > 1 AND cardinality(s.reached) >= n.step)
@@ -322,26 +356,26 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH event AS (
-        SELECT e.*
+        SELECT e.*, etl.value_key(e.event_name) AS act
         FROM etl.events_in(top_products.from_at, top_products.to_at, top_products.filter) AS e
-        WHERE e.context_product_id IS NOT NULL AND e.event_name <> 'category_view'
+        WHERE e.context_product_id IS NOT NULL AND etl.value_key(e.event_name) <> 'category_view'
     ),
 
     product AS (
         SELECT
             e.context_product_id AS id,
             (array_agg(e.context_product_name ORDER BY e.event_timestamp DESC, e.event_id DESC)
-                FILTER (WHERE e.context_product_name IS NOT NULL))[1] AS name,
+                FILTER (WHERE etl.trim_value(e.context_product_name) <> ''))[1] AS name,
             (array_agg(e.context_product_category ORDER BY e.event_timestamp DESC, e.event_id DESC)
-                FILTER (WHERE e.context_product_category IS NOT NULL))[1] AS category,
+                FILTER (WHERE etl.trim_value(e.context_product_category) <> ''))[1] AS category,
             (array_agg(e.context_product_brand ORDER BY e.event_timestamp DESC, e.event_id DESC)
-                FILTER (WHERE e.context_product_brand IS NOT NULL))[1] AS brand,
+                FILTER (WHERE etl.trim_value(e.context_product_brand) <> ''))[1] AS brand,
             (array_agg(e.context_product_price ORDER BY e.event_timestamp DESC, e.event_id DESC)
                 FILTER (WHERE e.context_product_price IS NOT NULL))[1] AS price,
-            count(*) FILTER (WHERE e.event_name = 'product_view') AS views,
-            count(*) FILTER (WHERE e.event_name = 'add_to_cart_click') AS adds,
-            count(*) FILTER (WHERE e.event_name = 'remove_from_cart_click') AS removals,
-            count(*) FILTER (WHERE e.event_name = 'wishlist_toggle') AS wishlisted
+            count(*) FILTER (WHERE e.act = 'product_view') AS views,
+            count(*) FILTER (WHERE e.act = 'add_to_cart_click') AS adds,
+            count(*) FILTER (WHERE e.act = 'remove_from_cart_click') AS removals,
+            count(*) FILTER (WHERE e.act = 'wishlist_toggle') AS wishlisted
         FROM event AS e
         GROUP BY e.context_product_id
     ),
@@ -395,10 +429,10 @@ BEGIN ATOMIC
         SELECT
             etl.value_key(e.context_product_category) AS value,
             (array_agg(e.context_product_category ORDER BY e.event_timestamp DESC, e.event_id DESC))[1] AS label,
-            count(*) FILTER (WHERE e.event_name = 'product_view') AS views,
-            count(*) FILTER (WHERE e.event_name = 'add_to_cart_click') AS adds
+            count(*) FILTER (WHERE etl.value_key(e.event_name) = 'product_view') AS views,
+            count(*) FILTER (WHERE etl.value_key(e.event_name) = 'add_to_cart_click') AS adds
         FROM etl.events_in(top_categories.from_at, top_categories.to_at, top_categories.filter) AS e
-        WHERE e.event_name IN ('product_view', 'add_to_cart_click')
+        WHERE etl.value_key(e.event_name) IN ('product_view', 'add_to_cart_click')
         GROUP BY 1
     ),
 
@@ -426,7 +460,7 @@ BEGIN ATOMIC
     )
 
     SELECT
-        e.value, coalesce(btrim(e.label), 'not set'), e.views, e.adds, coalesce(s.viewed, 0),
+        e.value, etl.label(e.label), e.views, e.adds, coalesce(s.viewed, 0),
         coalesce(s.bought, 0)
     FROM event AS e LEFT JOIN session AS s ON s.value = e.value
     ORDER BY e.views DESC, e.adds DESC, e.value
@@ -446,10 +480,10 @@ BEGIN ATOMIC
         SELECT
             etl.value_key(e.context_product_brand) AS value,
             (array_agg(e.context_product_brand ORDER BY e.event_timestamp DESC, e.event_id DESC))[1] AS label,
-            count(*) FILTER (WHERE e.event_name = 'product_view') AS views,
-            count(*) FILTER (WHERE e.event_name = 'add_to_cart_click') AS adds
+            count(*) FILTER (WHERE etl.value_key(e.event_name) = 'product_view') AS views,
+            count(*) FILTER (WHERE etl.value_key(e.event_name) = 'add_to_cart_click') AS adds
         FROM etl.events_in(top_brands.from_at, top_brands.to_at, top_brands.filter) AS e
-        WHERE e.event_name IN ('product_view', 'add_to_cart_click')
+        WHERE etl.value_key(e.event_name) IN ('product_view', 'add_to_cart_click')
         GROUP BY 1
     ),
 
@@ -477,7 +511,7 @@ BEGIN ATOMIC
     )
 
     SELECT
-        e.value, coalesce(btrim(e.label), 'not set'), e.views, e.adds, coalesce(s.viewed, 0),
+        e.value, etl.label(e.label), e.views, e.adds, coalesce(s.viewed, 0),
         coalesce(s.bought, 0)
     FROM event AS e LEFT JOIN session AS s ON s.value = e.value
     ORDER BY e.views DESC, e.adds DESC, e.value
@@ -616,11 +650,12 @@ BEGIN
     RETURN QUERY
     SELECT
         etl.value_key(v.value),
-        coalesce((array_agg(btrim(v.value) ORDER BY v.newest_at DESC))[1], 'not set')
+        etl.label((array_agg(v.value ORDER BY v.newest_at DESC, v.value DESC))[1])
     FROM (
         SELECT
             CASE field
-                WHEN 'login_state' THEN e.user_login_state
+                WHEN 'login_state' THEN
+                    CASE WHEN etl.login_state(e.user_login_state) = 'other' THEN 'other' ELSE e.user_login_state END
                 WHEN 'category' THEN e.context_product_category
                 WHEN 'brand' THEN e.context_product_brand
                 ELSE e.event_name

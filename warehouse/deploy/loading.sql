@@ -25,7 +25,7 @@ BEGIN ATOMIC
     WHERE r.run_id = finish_run.run_id;
 END;
 COMMENT ON FUNCTION etl.finish_run(bigint, text, jsonb, jsonb, text)
-IS 'Closes a run; "loaded" moves *data until* to its start.';
+IS 'Closes a run; "loaded" moves *data until* to its start if it listed up to there.';
 
 CREATE FUNCTION etl.unknown_objects(keys text[], etags text[]) RETURNS SETOF integer
 LANGUAGE sql STABLE SECURITY DEFINER

@@ -91,8 +91,9 @@ BEGIN ATOMIC
     WITH event AS (
         SELECT
             c.session_id, NULL::text AS gap_client_id, 0::bigint AS part, c.client_id, c.event_id,
-            c.event_timestamp AS at, c.event_name AS name, c.user_login_state AS state,
-            c.context_product_id AS product, c.context_product_price AS price
+            c.event_timestamp AS at, etl.value_key(c.event_name) AS name,
+            etl.login_state(c.user_login_state) AS state, c.context_product_id AS product,
+            c.context_product_price AS price
         FROM public.clickstream_events AS c
         WHERE c.session_id IN (SELECT unnest(recount_sessions.session_ids))
         UNION ALL
@@ -104,9 +105,9 @@ BEGIN ATOMIC
             g.client_id, g.event_id, g.at, g.name, g.state, g.product, g.price
         FROM (
             SELECT
-                c.client_id, c.event_id, c.event_timestamp AS at, c.event_name AS name,
-                c.user_login_state AS state, c.context_product_id AS product,
-                c.context_product_price AS price,
+                c.client_id, c.event_id, c.event_timestamp AS at,
+                etl.value_key(c.event_name) AS name, etl.login_state(c.user_login_state) AS state,
+                c.context_product_id AS product, c.context_product_price AS price,
                 c.event_timestamp - lag(c.event_timestamp) OVER (
                     PARTITION BY c.client_id ORDER BY c.event_timestamp, c.event_id
                 ) > interval '30 minutes' AS is_gap
@@ -128,10 +129,10 @@ BEGIN ATOMIC
             count(*) FILTER (WHERE v.is_view) AS views,
             max(e.at) FILTER (WHERE v.is_view) - min(e.at) FILTER (WHERE v.is_view) AS viewed_for,
             CASE
-                WHEN bool_or(v.state = 'logged_in') THEN 'logged_in'
-                WHEN bool_or(v.state = 'guest') THEN 'guest'
-                WHEN bool_or(v.state = 'anonymous') THEN 'anonymous'
-                WHEN bool_or(v.state <> 'not set') THEN 'other'
+                WHEN bool_or(e.state = 'logged_in') THEN 'logged_in'
+                WHEN bool_or(e.state = 'guest') THEN 'guest'
+                WHEN bool_or(e.state = 'anonymous') THEN 'anonymous'
+                WHEN bool_or(e.state = 'other') THEN 'other'
                 ELSE 'not set'
             END AS login_state,
             min(e.at) FILTER (WHERE e.name = 'product_view') AS view_at,
@@ -143,9 +144,7 @@ BEGIN ATOMIC
             array_agg(e.at) FILTER (WHERE e.name = 'checkout_complete') AS completes
         FROM event AS e
         CROSS JOIN LATERAL (
-            SELECT
-                e.name IN ('home_view', 'category_view', 'product_view', 'page_view') AS is_view,
-                etl.value_key(e.state) AS state
+            SELECT e.name IN ('home_view', 'category_view', 'product_view', 'page_view') AS is_view
         ) AS v
         GROUP BY e.session_id, e.gap_client_id, e.part
     ),

@@ -18,6 +18,8 @@ DROP FUNCTION etl.closed_steps(text[], timestamptz[], text[]);
 DROP FUNCTION etl.session_events(timestamptz, timestamptz, jsonb);
 DROP FUNCTION etl.sessions_in(timestamptz, timestamptz, jsonb);
 DROP FUNCTION etl.events_in(timestamptz, timestamptz, jsonb);
+DROP FUNCTION etl.label(text);
 DROP FUNCTION etl.passes(jsonb, text, text);
 DROP FUNCTION etl.data_until();
+DROP FUNCTION etl.lists_present(jsonb, timestamptz);
 COMMIT;
