@@ -121,14 +121,34 @@ class Warehouse:
         found: datetime | None = self._one("SELECT etl.last_full_listing()")
         return found
 
-    def unknown(self, objects: Sequence[Found]) -> list[Found]:
-        """Return those of `objects` whose key and ETag the ledger does not hold."""
+    def unknown(self, objects: Sequence[Found]) -> tuple[list[Found], list[Found]]:
+        """Return the `objects` whose key and ETag the ledger lacks, and those that came back.
+
+        The latter are versions that it holds, and that were replaced by another meanwhile.
+        """
         if not objects:
-            return []
+            return [], []
         keys = [found.key for found in objects]
         etags = [found.etag for found in objects]
-        rows = self._all("SELECT etl.unknown_objects(%s::text[], %s::text[])", keys, etags)
-        return [objects[number - 1] for (number,) in sorted(rows)]
+        rows = sorted(
+            self._all(
+                "SELECT number, is_held FROM etl.unknown_objects(%s::text[], %s::text[])",
+                keys,
+                etags,
+            )
+        )
+        lacking = [objects[number - 1] for number, is_held in rows if not is_held]
+        return lacking, [objects[number - 1] for number, is_held in rows if is_held]
+
+    def unseen(self, run: int, hours: Sequence[datetime]) -> list[Found]:
+        """Return the pending objects of the listed `hours` that this run's listing did not show."""
+        rows = self._all(
+            "SELECT object_key, etag, last_modified, size_bytes, key_hour"
+            " FROM etl.unseen_objects(%s, %s::timestamptz[])",
+            run,
+            list(hours),
+        )
+        return [Found(*row) for row in rows]
 
     def quarantined(self) -> list[Found]:
         """Return the objects that have an open reject."""

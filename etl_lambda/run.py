@@ -153,7 +153,7 @@ class Run:
             log("the run's row stays open", code=second.code)
 
     def _full_listing_due(self, warehouse: Warehouse, request: Request, now: datetime) -> bool:
-        if not request.default:
+        if not request.default or request.quarantine:  # the quarantine is no listing
             return False
         last = warehouse.last_full_listing()
         return last is None or now - last >= FULL_LISTING_EVERY
@@ -203,14 +203,15 @@ class Run:
                 state.listed_whole = False
                 pages.close()
                 return
-            unknown = warehouse.unknown(page)
+            unknown, returned = warehouse.unknown(page)
             backlog.add(page if request.reload else unknown)
             if state.run is not None:
-                warehouse.record_listing(state.run, [], unknown)
+                warehouse.record_listing(state.run, [], unknown + returned)
             state.hours.update(found.hour for found in page)
         if state.run is not None:
             hours = window.hours_listed(state.window, state.tally.days, now)
             warehouse.record_listing(state.run, hours, [])
+            backlog.add(warehouse.unseen(state.run, hours))
 
     def _load(
         self, warehouse: Warehouse, backlog: Backlog, request: Request, state: _State

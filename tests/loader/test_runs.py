@@ -171,6 +171,53 @@ def test_an_object_deleted_after_it_was_listed_is_gone(
     ]
 
 
+def test_a_pending_object_that_was_deleted_meanwhile_is_gone(world: World) -> None:
+    for number in range(3):
+        world.put(f"{HOUR}/event-{number}.json", event("click", number))
+    assert world.load({}, ETL_RUN_OBJECTS="2")["result"] == "partial"
+    (pending,) = world.query("SELECT object_key FROM etl.objects WHERE status = 'pending'")
+    world.s3.delete_object(Bucket=BUCKET, Key=pending[0])
+    reply = world.load({})
+    assert (reply["result"], reply["objects"]["gone"]) == ("loaded", 1)
+    assert world.query("SELECT status FROM etl.objects ORDER BY 1") == [
+        ("gone",),
+        ("loaded",),
+        ("loaded",),
+    ]
+
+
+def test_a_loaded_object_that_is_deleted_while_it_is_reloaded_stays_loaded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put(f"{HOUR}/event-1.json", event("a"))
+    world.load({})
+    original = Run._load
+
+    def load(self: Run, *arguments: Any) -> None:
+        world.s3.delete_object(Bucket=BUCKET, Key=f"{HOUR}/event-1.json")
+        original(self, *arguments)
+
+    monkeypatch.setattr(Run, "_load", load)
+    assert world.load({"reload": True})["result"] == "loaded"
+    assert world.query("SELECT status, records_read FROM etl.objects") == [("loaded", 1)]
+
+
+def test_an_old_version_under_its_key_again_decides_what_the_key_is(world: World) -> None:
+    world.put(f"{OLD}/05/event-1.json", event("a"))
+    world.load({"prefix": "events/"})
+    time.sleep(1.1)  # LastModified has whole seconds
+    world.put(f"{OLD}/05/event-1.json", body=b"{")
+    assert world.load({"prefix": "events/"})["objects"]["quarantined"] == 1
+    time.sleep(1.1)
+    world.put(f"{OLD}/05/event-1.json", event("a"))
+    reply = world.load({"prefix": "events/"})
+    assert (reply["result"], reply["events"]) == ("loaded", {})
+    assert world.query(
+        "SELECT keys, loaded, quarantined FROM dashboard.completeness('2026-01-02', '2026-01-03')"
+        " WHERE keys > 0"
+    ) == [(1, 1, 0)]
+
+
 def test_the_version_is_of_the_read_not_of_the_listing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,8 +318,6 @@ def test_reload_inserts_what_is_missing_and_changes_nothing(world: World) -> Non
 
 
 def test_reload_of_the_quarantine_takes_what_is_there_and_nothing_else(world: World) -> None:
-    if world.query("SELECT to_regprocedure('etl.quarantined_objects()')") == [(None,)]:
-        pytest.skip("the warehouse has no etl.quarantined_objects() yet")
     world.put(f"{OLD}/05/broken.json", body=b"{")
     world.put(f"{OLD}/06/event-1.json", event("a"))
     world.put(f"{OLD}/07/mixed.json", body=b'{"eventName":"b"}\nrubbish')
@@ -285,6 +330,11 @@ def test_reload_of_the_quarantine_takes_what_is_there_and_nothing_else(world: Wo
     second = world.load({"reload": True, "quarantine": True})
     assert second["result"] == "loaded"
     assert world.names() == ["a", "b", "mended"]
+
+
+def test_reload_of_the_quarantine_is_no_daily_listing(world: World) -> None:
+    assert world.load({"reload": True, "quarantine": True})["result"] == "loaded"
+    assert world.load({})["window"]["full_listing"] is True
 
 
 def test_values_were_counted_by_column(world: World) -> None:

@@ -58,17 +58,30 @@ CREATE TABLE etl.objects (
     CONSTRAINT objects_status_check CHECK (status IN ('pending', 'loaded', 'quarantined', 'gone'))
 );
 CREATE INDEX objects_key_hour_idx ON etl.objects (key_hour);
+CREATE INDEX objects_unloaded_idx ON etl.objects (status, key_hour) WHERE status <> 'loaded';
 COMMENT ON TABLE etl.objects IS 'The ledger: one row for each version (key, ETag) of an object ever listed.';
 COMMENT ON COLUMN etl.objects.object_id IS 'Number of the version.';
 COMMENT ON COLUMN etl.objects.object_key IS 'Key in the raw bucket.';
 COMMENT ON COLUMN etl.objects.etag IS 'ETag of the GET that was read; of the listing while pending.';
-COMMENT ON COLUMN etl.objects.last_modified IS 'LastModified of that version.';
+COMMENT ON COLUMN etl.objects.last_modified IS 'LastModified of that version when it was last read, or listed as the newest.';
 COMMENT ON COLUMN etl.objects.size_bytes IS 'Its size in bytes.';
-COMMENT ON COLUMN etl.objects.key_hour IS 'UTC hour it belongs to in the completeness book.';
+COMMENT ON COLUMN etl.objects.key_hour IS 'UTC hour its key belongs to in the completeness book: the same for all versions.';
 COMMENT ON COLUMN etl.objects.status IS 'pending, loaded, quarantined (an open reject) or gone (deleted before it was loaded).';
 COMMENT ON COLUMN etl.objects.records_read IS 'Records found in it.';
-COMMENT ON COLUMN etl.objects.run_id IS 'Run that brought it to this status.';
-COMMENT ON COLUMN etl.objects.listed_at IS 'When it was first booked.';
+COMMENT ON COLUMN etl.objects.run_id IS 'Run that brought it to this status; while pending, the last one that listed it.';
+COMMENT ON COLUMN etl.objects.listed_at IS 'When it was first booked, or listed again after it was gone.';
+
+CREATE VIEW etl.newest_objects AS
+SELECT o.object_id, o.object_key, o.etag, o.last_modified, o.size_bytes, o.key_hour, o.status, o.run_id, o.listed_at
+FROM etl.objects AS o
+WHERE
+    NOT EXISTS (
+        SELECT FROM etl.objects AS n
+        WHERE
+            n.object_key = o.object_key
+            AND (n.last_modified, n.object_id) > (o.last_modified, o.object_id)
+    );
+COMMENT ON VIEW etl.newest_objects IS 'The newest version of each key: the one that decides what the key is.';
 
 CREATE TABLE etl.listed_hours (
     hour_at timestamptz NOT NULL,

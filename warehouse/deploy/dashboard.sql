@@ -534,14 +534,15 @@ BEGIN ATOMIC
         (SELECT max(i.event_timestamp) FROM etl.event_ids AS i),
         r.started_at, r.result,
         coalesce(r.result = 'running' AND r.started_at > now() - interval '15 minutes', false),
-        o.loaded, o.quarantined, o.pending,
+        (SELECT count(*) FROM etl.objects AS b WHERE b.status = 'loaded'),
+        o.quarantined, o.pending,
         (SELECT coalesce(sum(a.events_stored), 0) FROM etl.runs AS a)::bigint
     FROM (
         SELECT
-            count(*) FILTER (WHERE b.status = 'loaded') AS loaded,
             count(*) FILTER (WHERE b.status = 'quarantined') AS quarantined,
             count(*) FILTER (WHERE b.status = 'pending') AS pending
-        FROM etl.objects AS b
+        FROM etl.newest_objects AS b
+        WHERE b.status IN ('quarantined', 'pending')
     ) AS o
     LEFT JOIN LATERAL (
         SELECT a.started_at, a.result FROM etl.runs AS a WHERE a.result <> 'busy'
@@ -549,7 +550,7 @@ BEGIN ATOMIC
     ) AS r ON true;
 END;
 COMMENT ON FUNCTION dashboard.freshness()
-IS 'How far the data goes: *data until*, the newest event, the last run, and the ledger''s totals.';
+IS 'How far the data goes: *data until*, the newest event, the last run, versions loaded, and keys in quarantine or pending.';
 
 CREATE FUNCTION dashboard.completeness(from_at timestamptz, to_at timestamptz)
 RETURNS TABLE (
@@ -559,15 +560,7 @@ RETURNS TABLE (
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH newest AS (
-        -- The newest ETag of a key decides what the key is.
-        SELECT DISTINCT ON (o.object_key) o.key_hour, o.status, o.listed_at
-        FROM etl.objects AS o
-        WHERE o.key_hour >= completeness.from_at AND o.key_hour < completeness.to_at
-        ORDER BY o.object_key, o.last_modified DESC, o.object_id DESC
-    ),
-
-    hourly AS (
+    WITH hourly AS (
         SELECT
             n.key_hour, count(*) AS keys,
             count(*) FILTER (WHERE n.status = 'loaded') AS loaded,
@@ -575,7 +568,10 @@ BEGIN ATOMIC
             count(*) FILTER (WHERE n.status = 'pending') AS pending,
             count(*) FILTER (WHERE n.status = 'gone') AS gone,
             min(n.listed_at) FILTER (WHERE n.status = 'pending') AS pending_since
-        FROM newest AS n
+        FROM etl.newest_objects AS n
+        WHERE
+            n.key_hour >= date_trunc('hour', completeness.from_at, 'UTC')
+            AND n.key_hour < completeness.to_at
         GROUP BY n.key_hour
     )
 
@@ -607,20 +603,21 @@ CREATE FUNCTION dashboard.runs(max_rows integer DEFAULT 50)
 RETURNS TABLE (
     run_id bigint, started_at timestamptz, ended_at timestamptz, result text, objects_loaded bigint,
     objects_quarantined bigint, events_read bigint, events_stored bigint, events_duplicate bigint,
-    error text
+    error text, records_quarantined bigint, events_expired bigint, events_conflict bigint
 )
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT
         r.run_id, r.started_at, r.ended_at, r.result, r.objects_loaded, r.objects_quarantined,
-        r.events_read, r.events_stored, r.events_duplicate, r.error
+        r.events_read, r.events_stored, r.events_duplicate, r.error, r.records_quarantined,
+        r.events_expired, r.events_conflict
     FROM etl.runs AS r
     ORDER BY r.run_id DESC
     LIMIT runs.max_rows;
 END;
 COMMENT ON FUNCTION dashboard.runs(integer)
-IS 'The last runs, the newest first.';
+IS 'The last runs, the newest first; records read = stored + duplicate + quarantined + expired.';
 
 CREATE FUNCTION dashboard.quarantine_summary()
 RETURNS TABLE (reason_code text, objects bigint, records bigint, newest_at timestamptz)
@@ -629,12 +626,13 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT q.reason_code, count(DISTINCT q.object_id), count(*), max(q.quarantined_at)
     FROM etl.quarantine AS q
+    INNER JOIN etl.newest_objects AS o ON o.object_id = q.object_id
     WHERE q.resolved_at IS NULL
     GROUP BY q.reason_code
     ORDER BY 3 DESC, 1;
 END;
 COMMENT ON FUNCTION dashboard.quarantine_summary()
-IS 'Open rejects by reason.';
+IS 'Open rejects of the newest version of each key, by reason.';
 
 CREATE FUNCTION dashboard.filter_values(field text)
 RETURNS TABLE (value text, label text)

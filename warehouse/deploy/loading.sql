@@ -27,20 +27,34 @@ END;
 COMMENT ON FUNCTION etl.finish_run(bigint, text, jsonb, jsonb, text)
 IS 'Closes a run; "loaded" moves *data until* to its start if it listed up to there.';
 
-CREATE FUNCTION etl.unknown_objects(keys text[], etags text[]) RETURNS SETOF integer
+CREATE FUNCTION etl.unknown_objects(keys text[], etags text[])
+RETURNS TABLE (number integer, is_held boolean)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT k.number::integer
+    SELECT k.number::integer, o.object_id IS NOT NULL
     FROM unnest(unknown_objects.keys, unknown_objects.etags) WITH ORDINALITY AS k (key, etag, number)
-    WHERE NOT EXISTS (
-        SELECT FROM etl.objects AS o
-        WHERE
-            o.object_key = k.key AND o.etag = k.etag AND o.status IN ('loaded', 'quarantined')
-    );
+    LEFT JOIN etl.objects AS o
+        ON o.object_key = k.key AND o.etag = k.etag AND o.status IN ('loaded', 'quarantined')
+    WHERE
+        o.object_id IS NULL
+        OR EXISTS (
+            SELECT FROM etl.objects AS n
+            WHERE
+                n.object_key = k.key
+                AND (n.last_modified, n.object_id) > (o.last_modified, o.object_id)
+        );
 END;
 COMMENT ON FUNCTION etl.unknown_objects(text[], text[])
-IS 'Ordinals (from 1) of the versions that the ledger does not hold as loaded or quarantined.';
+IS 'Ordinals (from 1) of the versions that the ledger does not hold as loaded or quarantined, or holds (is_held) but not as the newest of their key.';
+
+CREATE FUNCTION etl.hour_of_key(key text, otherwise timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE
+RETURN coalesce(
+    (SELECT o.key_hour FROM etl.objects AS o WHERE o.object_key = key ORDER BY o.object_id LIMIT 1), otherwise
+);
+COMMENT ON FUNCTION etl.hour_of_key(text, timestamptz)
+IS 'Hour that a key was booked in when it was first listed, or another for a new key.';
 
 CREATE FUNCTION etl.begin_chunk() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
@@ -74,11 +88,15 @@ BEGIN
         object_key, etag, last_modified, size_bytes, key_hour, status, records_read, run_id
     )
     SELECT DISTINCT ON (s.object_key, s.etag)
-        s.object_key, s.etag, s.last_modified, s.size_bytes, s.key_hour, s.status, s.records_read, run
+        s.object_key, s.etag, s.last_modified, s.size_bytes, etl.hour_of_key(s.object_key, s.key_hour),
+        s.status, s.records_read, run
     FROM etl.staged_objects AS s
     ORDER BY s.object_key, s.etag
     ON CONFLICT (object_key, etag) DO UPDATE
-    SET status = excluded.status, records_read = excluded.records_read, run_id = excluded.run_id;
+    SET
+        status = excluded.status, records_read = excluded.records_read, run_id = excluded.run_id,
+        last_modified = greatest(o.last_modified, excluded.last_modified)
+    WHERE excluded.status <> 'gone' OR o.status = 'pending';
     UPDATE etl.staged_objects AS s SET object_id = o.object_id
     FROM etl.objects AS o WHERE o.object_key = s.object_key AND o.etag = s.etag;
     -- An older version of the key that was never loaded has been replaced by this one.
@@ -162,7 +180,7 @@ BEGIN
     UPDATE etl.quarantine AS q SET resolved_at = clock_timestamp()
     FROM etl.staged_objects AS o
     WHERE
-        q.object_id = o.object_id AND q.resolved_at IS NULL AND NOT EXISTS (
+        q.object_id = o.object_id AND q.resolved_at IS NULL AND o.status <> 'gone' AND NOT EXISTS (
             SELECT FROM etl.staged_rejects AS r
             WHERE r.object_no = o.object_no AND r.position IS NOT DISTINCT FROM q.position
         );
@@ -235,12 +253,19 @@ BEGIN ATOMIC
     INSERT INTO etl.objects AS o (
         object_key, etag, last_modified, size_bytes, key_hour, status, run_id
     )
-    SELECT p.key, p.etag, p.last_modified, p.size_bytes, p.hour_at, 'pending', record_listing.run_id
+    SELECT
+        p.key, p.etag, p.last_modified, p.size_bytes, etl.hour_of_key(p.key, p.hour_at), 'pending',
+        record_listing.run_id
     FROM unnest(
         record_listing.pending_keys, record_listing.pending_etags, record_listing.pending_last_modified,
         record_listing.pending_sizes, record_listing.pending_hours
     ) AS p (key, etag, last_modified, size_bytes, hour_at)
-    ON CONFLICT (object_key, etag) DO NOTHING;
+    ON CONFLICT (object_key, etag) DO UPDATE
+    SET
+        last_modified = greatest(o.last_modified, excluded.last_modified),
+        status = CASE o.status WHEN 'gone' THEN 'pending' ELSE o.status END,
+        listed_at = CASE o.status WHEN 'gone' THEN excluded.listed_at ELSE o.listed_at END,
+        run_id = CASE WHEN o.status IN ('pending', 'gone') THEN excluded.run_id ELSE o.run_id END;
 
     INSERT INTO etl.listed_hours AS l (hour_at, listed_at, run_id)
     SELECT DISTINCT h.hour_at, r.started_at, r.run_id
@@ -251,7 +276,32 @@ BEGIN ATOMIC
     WHERE l.listed_at < excluded.listed_at;
 END;
 COMMENT ON FUNCTION etl.record_listing(bigint, timestamptz[], text[], text[], timestamptz[], bigint[], timestamptz[])
-IS 'Books the hours that a run listed whole, and the objects seen there but not loaded yet.';
+IS 'Books the hours that a run listed whole, and the objects seen there but not loaded yet, or held but newest again.';
+
+CREATE FUNCTION etl.unseen_objects(run_id bigint, hours timestamptz[])
+RETURNS TABLE (object_key text, etag text, last_modified timestamptz, size_bytes bigint, key_hour timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT o.object_key, o.etag, o.last_modified, o.size_bytes, o.key_hour
+    FROM etl.newest_objects AS o
+    WHERE
+        o.status = 'pending' AND o.key_hour = ANY (unseen_objects.hours)
+        AND o.run_id <> unseen_objects.run_id;
+END;
+COMMENT ON FUNCTION etl.unseen_objects(bigint, timestamptz[])
+IS 'Pending objects that a run did not see although it listed their hours whole: only a read can tell what became of them.';
+
+CREATE FUNCTION etl.quarantined_objects()
+RETURNS TABLE (object_key text, etag text, last_modified timestamptz, size_bytes bigint, key_hour timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT o.object_key, o.etag, o.last_modified, o.size_bytes, o.key_hour
+    FROM etl.newest_objects AS o
+    WHERE o.status = 'quarantined';
+END;
+COMMENT ON FUNCTION etl.quarantined_objects() IS 'Objects whose newest version has an open reject.';
 
 CREATE FUNCTION etl.window_start(at timestamptz DEFAULT now()) RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -270,7 +320,7 @@ BEGIN ATOMIC
             WHERE l.hour_at = h.hour_at AND l.listed_at >= h.hour_at + interval '3 hours'
         )
         OR EXISTS (
-            SELECT FROM etl.objects AS o WHERE o.key_hour = h.hour_at AND o.status = 'pending'
+            SELECT FROM etl.newest_objects AS o WHERE o.key_hour = h.hour_at AND o.status = 'pending'
         );
 END;
 COMMENT ON FUNCTION etl.window_start(timestamptz)
@@ -292,6 +342,8 @@ etl.unknown_objects(text[], text[]),
 etl.begin_chunk(),
 etl.apply_chunk(bigint, boolean),
 etl.record_listing(bigint, timestamptz[], text[], text[], timestamptz[], bigint[], timestamptz[]),
+etl.unseen_objects(bigint, timestamptz[]),
+etl.quarantined_objects(),
 etl.window_start(timestamptz),
 etl.last_full_listing()
 TO etl_loader;

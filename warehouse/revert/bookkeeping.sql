@@ -1,5 +1,6 @@
 -- Revert clickstream_dw:bookkeeping from pg
 BEGIN;
+DROP VIEW etl.newest_objects;
 DROP TABLE
 etl.staged_stored, etl.staged_rejects, etl.staged_events, etl.staged_objects,
 etl.quarantine, etl.duplicates, etl.listed_hours, etl.objects, etl.runs;

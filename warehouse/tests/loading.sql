@@ -53,7 +53,7 @@ SELECT results_eq(
 SELECT is((SELECT count(*)::int FROM etl.duplicates), 1, 'and an object is no duplicate of itself');
 SELECT is((SELECT count(*)::int FROM etl.objects), 2, 'and the ledger has one row a version');
 SELECT set_eq(
-    $$SELECT etl.unknown_objects(ARRAY['a', 'b', 'c'], ARRAY['e1', 'e2', 'e1'])$$, ARRAY[2, 3],
+    $$SELECT number FROM etl.unknown_objects(ARRAY['a', 'b', 'c'], ARRAY['e1', 'e2', 'e1'])$$, ARRAY[2, 3],
     'a new ETag or a new key is unknown'
 );
 
