@@ -90,7 +90,7 @@ BEGIN ATOMIC
     )
     WITH event AS (
         SELECT
-            c.session_id, NULL::text AS gap_client_id, 0::bigint AS part, c.client_id, c.event_id,
+            's' || c.session_id AS session_key, c.session_id, c.client_id, c.event_id,
             c.event_timestamp AS at, etl.value_key(c.event_name) AS name,
             etl.login_state(c.user_login_state) AS state, c.context_product_id AS product,
             c.context_product_price AS price
@@ -98,11 +98,10 @@ BEGIN ATOMIC
         WHERE c.session_id IN (SELECT unnest(recount_sessions.session_ids))
         UNION ALL
         SELECT
-            NULL, g.client_id,
-            count(*) FILTER (WHERE g.is_gap) OVER (
+            'c' || count(*) FILTER (WHERE g.is_gap) OVER (
                 PARTITION BY g.client_id ORDER BY g.at, g.event_id
-            ),
-            g.client_id, g.event_id, g.at, g.name, g.state, g.product, g.price
+            ) || ' ' || g.client_id,
+            NULL, g.client_id, g.event_id, g.at, g.name, g.state, g.product, g.price
         FROM (
             SELECT
                 c.client_id, c.event_id, c.event_timestamp AS at,
@@ -120,7 +119,7 @@ BEGIN ATOMIC
 
     fact AS (
         SELECT
-            e.session_id, e.gap_client_id, e.part,
+            e.session_key, min(e.session_id) AS session_id,
             (array_agg(e.client_id ORDER BY e.at, e.event_id)
                 FILTER (WHERE e.client_id IS NOT NULL))[1] AS client_id,
             min(e.at) AS started_at,
@@ -146,33 +145,29 @@ BEGIN ATOMIC
         CROSS JOIN LATERAL (
             SELECT e.name IN ('home_view', 'category_view', 'product_view', 'page_view') AS is_view
         ) AS v
-        GROUP BY e.session_id, e.gap_client_id, e.part
+        GROUP BY e.session_key
     ),
 
     cart AS (
         SELECT
-            p.session_id, p.gap_client_id, p.part,
+            p.session_key,
             coalesce(sum(greatest(0, p.adds - p.removals) * p.price), 0) AS value,
             count(*) FILTER (WHERE p.adds > p.removals AND p.price IS NULL) AS missing
         FROM (
             SELECT
-                e.session_id, e.gap_client_id, e.part, e.product,
+                e.session_key, e.product,
                 count(*) FILTER (WHERE e.name = 'add_to_cart_click') AS adds,
                 count(*) FILTER (WHERE e.name = 'remove_from_cart_click') AS removals,
                 (array_agg(e.price ORDER BY e.at DESC, e.event_id DESC)
                     FILTER (WHERE e.name = 'add_to_cart_click'))[1] AS price
             FROM event AS e
-            INNER JOIN fact AS f
-                ON
-                    f.session_id IS NOT DISTINCT FROM e.session_id
-                    AND f.gap_client_id IS NOT DISTINCT FROM e.gap_client_id
-                    AND f.part = e.part
+            INNER JOIN fact AS f ON f.session_key = e.session_key
             WHERE
                 e.name IN ('add_to_cart_click', 'remove_from_cart_click')
                 AND e.at <= f.last_complete_at
-            GROUP BY e.session_id, e.gap_client_id, e.part, e.product
+            GROUP BY e.session_key, e.product
         ) AS p
-        GROUP BY p.session_id, p.gap_client_id, p.part
+        GROUP BY p.session_key
     )
 
     SELECT
@@ -191,11 +186,7 @@ BEGIN ATOMIC
     FROM fact AS f
     CROSS JOIN LATERAL (SELECT etl.earliest(f.adds, f.view_at) AS at) AS a
     CROSS JOIN LATERAL (SELECT etl.earliest(f.starts, a.at) AS at) AS s
-    LEFT JOIN cart AS c
-        ON
-            c.session_id IS NOT DISTINCT FROM f.session_id
-            AND c.gap_client_id IS NOT DISTINCT FROM f.gap_client_id
-            AND c.part = f.part;
+    LEFT JOIN cart AS c ON c.session_key = f.session_key;
 END;
 COMMENT ON FUNCTION etl.recount_sessions(text[], text[])
 IS 'Counts the given sessions, and the given clients'' sessions made by gaps, anew from their events.';
