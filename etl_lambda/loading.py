@@ -116,6 +116,10 @@ class Warehouse:
         found: datetime | None = self._one("SELECT etl.window_start(%s)", now)
         return found
 
+    def drop_expired(self) -> int:
+        """Drop what is older than the retention edge, and return how many partitions that was."""
+        return int(self._one("SELECT etl.drop_expired()"))
+
     def last_full_listing(self) -> datetime | None:
         """Return when the last weeks were last listed whole."""
         found: datetime | None = self._one("SELECT etl.last_full_listing()")

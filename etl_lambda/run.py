@@ -133,6 +133,8 @@ class Run:
             extra = {"full_listing": True} if full else {}
             state.run = warehouse.start_run({**request.as_json(), **extra})
         try:
+            if full:  # once a day
+                log("expired", partitions=warehouse.drop_expired(), run=state.run)
             backlog = self._list(warehouse, request, state, full)
             self._load(warehouse, backlog, request, state)
             result = state.result()

@@ -281,6 +281,22 @@ def test_late_objects_under_old_keys_load_by_the_daily_listing(world: World) -> 
     assert world.load({})["window"]["full_listing"] is False
 
 
+def test_what_is_older_than_the_retention_edge_is_expired_and_dropped(world: World) -> None:
+    world.put(f"{OLD}/05/event-1.json", event("old", timestamp="2026-01-02T05:00:00Z"))
+    assert world.load({"prefix": "events/"})["events"]["stored"] == 1
+    world.query("UPDATE etl.settings SET retention_months = 1 RETURNING 1")
+    world.put(
+        f"{HOUR}/event-2.json", event("new"), event("old", 2, timestamp="2026-01-02T05:00:00Z")
+    )
+    reply = world.load({})
+    assert (reply["result"], reply["events"]["stored"], reply["events"]["expired"]) == (
+        "loaded",
+        1,
+        1,
+    )
+    assert world.names() == ["new"]
+
+
 def test_a_dry_run_lists_and_counts_but_writes_nothing(world: World) -> None:
     world.put(f"{HOUR}/event-1.json", event("a"))
     world.put(f"{HOUR}/notes/x", body=b"")

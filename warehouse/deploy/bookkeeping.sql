@@ -4,6 +4,29 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL ROLE dwh_owner;
 
+CREATE TABLE etl.settings (
+    only_row boolean NOT NULL DEFAULT true,
+    retention_months integer,
+    CONSTRAINT settings_pkey PRIMARY KEY (only_row),
+    CONSTRAINT settings_only_row_check CHECK (only_row),
+    CONSTRAINT settings_retention_months_check CHECK (retention_months > 0)
+);
+COMMENT ON TABLE etl.settings IS 'What the owner decides: one row.';
+COMMENT ON COLUMN etl.settings.only_row IS 'Always true.';
+COMMENT ON COLUMN etl.settings.retention_months IS 'Whole UTC months of events kept besides the current one; NULL: all of them.';
+INSERT INTO etl.settings (retention_months) VALUES (NULL);
+
+CREATE FUNCTION etl.retention_edge(at timestamptz DEFAULT now()) RETURNS timestamptz
+LANGUAGE sql STABLE
+RETURN (
+    SELECT
+        (date_trunc('month', at AT TIME ZONE 'UTC') - make_interval(months => s.retention_months))
+        AT TIME ZONE 'UTC'
+    FROM etl.settings AS s
+);
+COMMENT ON FUNCTION etl.retention_edge(timestamptz)
+IS 'Events before this instant are not kept; NULL while retention is off.';
+
 CREATE TABLE etl.runs (
     run_id bigint GENERATED ALWAYS AS IDENTITY,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),

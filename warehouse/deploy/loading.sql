@@ -79,8 +79,12 @@ DECLARE
     duplicate bigint;
     conflict bigint;
     rejected bigint;
+    expired bigint;
+    edge timestamptz := etl.retention_edge();
     span record;
 BEGIN
+    DELETE FROM etl.staged_events AS e WHERE e.event_timestamp < edge;
+    GET DIAGNOSTICS expired = ROW_COUNT;
     ANALYZE etl.staged_objects, etl.staged_events;
 
     -- The ledger first: everything below refers to its numbers.
@@ -218,7 +222,7 @@ BEGIN
             'events_stored', stored,
             'events_duplicate', duplicate,
             'events_conflict', conflict,
-            'events_expired', 0,
+            'events_expired', expired,
             'records_quarantined', rejected
         )
     INTO counted FROM etl.staged_objects AS o;
@@ -231,6 +235,7 @@ BEGIN
         events_stored = r.events_stored + stored,
         events_duplicate = r.events_duplicate + duplicate,
         events_conflict = r.events_conflict + conflict,
+        events_expired = r.events_expired + expired,
         records_quarantined = r.records_quarantined + rejected,
         chunks = r.chunks + 1
     WHERE r.run_id = run;
@@ -326,6 +331,42 @@ END;
 COMMENT ON FUNCTION etl.window_start(timestamptz)
 IS 'Start of the default window: the oldest hour not proven complete, at latest 48 hours back.';
 
+CREATE FUNCTION etl.drop_expired() RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $$
+DECLARE
+    edge timestamptz := etl.retention_edge();
+    part record;
+    dropped integer := 0;
+BEGIN
+    IF edge IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
+    FOR part IN
+        SELECT c.relname AS name
+        FROM pg_inherits AS i INNER JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE
+            i.inhparent = 'public.clickstream_events'::regclass
+            AND to_timestamp(right(c.relname, 7), 'YYYY_MM') < edge
+    LOOP
+        EXECUTE format('DROP TABLE public.%I', part.name);
+        dropped := dropped + 1;
+    END LOOP;
+    IF dropped > 0 THEN
+        UPDATE etl.sessions AS s SET is_frozen = true WHERE s.started_at < edge AND NOT s.is_frozen;
+        DELETE FROM etl.duplicates AS d USING etl.event_ids AS i
+        WHERE i.event_id = d.event_id AND i.event_timestamp < edge;
+        DELETE FROM etl.event_ids AS i WHERE i.event_timestamp < edge;
+    END IF;
+    RETURN dropped;
+END
+$$;
+COMMENT ON FUNCTION etl.drop_expired()
+IS 'Drops the month partitions before the retention edge with their ids, freezes the sessions they belong to, and returns how many.';
+
 CREATE FUNCTION etl.last_full_listing() RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -345,6 +386,7 @@ etl.record_listing(bigint, timestamptz[], text[], text[], timestamptz[], bigint[
 etl.unseen_objects(bigint, timestamptz[]),
 etl.quarantined_objects(),
 etl.window_start(timestamptz),
+etl.drop_expired(),
 etl.last_full_listing()
 TO etl_loader;
 

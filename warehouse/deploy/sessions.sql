@@ -37,6 +37,7 @@ CREATE TABLE etl.sessions (
     complete_at timestamptz,
     cart_value numeric,
     cart_value_missing integer NOT NULL,
+    is_frozen boolean NOT NULL DEFAULT false,
     CONSTRAINT sessions_pkey PRIMARY KEY (session_no),
     CONSTRAINT sessions_identity_check CHECK (session_id IS NOT NULL OR client_id IS NOT NULL)
 );
@@ -65,6 +66,7 @@ COMMENT ON COLUMN etl.sessions.start_at IS 'Closed funnel: first checkout_start 
 COMMENT ON COLUMN etl.sessions.complete_at IS 'Closed funnel: first checkout_complete not before start_at.';
 COMMENT ON COLUMN etl.sessions.cart_value IS 'Estimate of a converting session''s cart; NULL otherwise.';
 COMMENT ON COLUMN etl.sessions.cart_value_missing IS 'Products left out of cart_value because no price was sent.';
+COMMENT ON COLUMN etl.sessions.is_frozen IS 'Retention dropped events of it: counted no more.';
 
 CREATE FUNCTION etl.earliest(instants timestamptz[], not_before timestamptz) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -78,10 +80,12 @@ LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     DELETE FROM etl.sessions AS s
-    WHERE s.session_id IN (SELECT unnest(recount_sessions.session_ids));
+    WHERE s.session_id IN (SELECT unnest(recount_sessions.session_ids)) AND NOT s.is_frozen;
 
     DELETE FROM etl.sessions AS s
-    WHERE s.session_id IS NULL AND s.client_id IN (SELECT unnest(recount_sessions.client_ids));
+    WHERE
+        s.session_id IS NULL AND s.client_id IN (SELECT unnest(recount_sessions.client_ids))
+        AND NOT s.is_frozen;
 
     INSERT INTO etl.sessions (
         session_id, client_id, started_at, ended_at, events, views, login_state, is_engaged, has_add,
@@ -95,7 +99,11 @@ BEGIN ATOMIC
             etl.login_state(c.user_login_state) AS state, c.context_product_id AS product,
             c.context_product_price AS price
         FROM public.clickstream_events AS c
-        WHERE c.session_id IN (SELECT unnest(recount_sessions.session_ids))
+        WHERE
+            c.session_id IN (
+                SELECT u.id FROM unnest(recount_sessions.session_ids) AS u (id)
+                WHERE NOT EXISTS (SELECT FROM etl.sessions AS s WHERE s.session_id = u.id AND s.is_frozen)
+            )
         UNION ALL
         SELECT
             'c' || count(*) FILTER (WHERE g.is_gap) OVER (
@@ -114,6 +122,12 @@ BEGIN ATOMIC
             WHERE
                 c.session_id IS NULL
                 AND c.client_id IN (SELECT unnest(recount_sessions.client_ids))
+                AND NOT EXISTS (
+                    SELECT FROM etl.sessions AS s
+                    WHERE
+                        s.session_id IS NULL AND s.client_id = c.client_id AND s.is_frozen
+                        AND s.ended_at >= c.event_timestamp
+                )
         ) AS g
     ),
 
@@ -189,6 +203,6 @@ BEGIN ATOMIC
     LEFT JOIN cart AS c ON c.session_key = f.session_key;
 END;
 COMMENT ON FUNCTION etl.recount_sessions(text[], text[])
-IS 'Counts the given sessions, and the given clients'' sessions made by gaps, anew from their events.';
+IS 'Counts the given sessions, and the given clients'' sessions made by gaps, anew from their events; frozen ones stay.';
 
 COMMIT;

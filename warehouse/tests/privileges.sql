@@ -22,8 +22,8 @@ SELECT is(
         ORDER BY 1
     ),
     ARRAY[
-        'apply_chunk', 'begin_chunk', 'finish_run', 'last_full_listing', 'quarantined_objects', 'record_listing',
-        'start_run', 'unknown_objects', 'unseen_objects', 'window_start'
+        'apply_chunk', 'begin_chunk', 'drop_expired', 'finish_run', 'last_full_listing', 'quarantined_objects',
+        'record_listing', 'start_run', 'unknown_objects', 'unseen_objects', 'window_start'
     ],
     'etl_loader executes exactly the loader''s functions'
 );

@@ -1,0 +1,58 @@
+-- Retention: off by default, by the clock; what it dropped neither comes back nor changes a session.
+BEGIN;
+SELECT plan(16);
+
+CREATE FUNCTION pg_temp.load(key text, rows text[]) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+    counted jsonb;
+BEGIN
+    PERFORM etl.begin_chunk();
+    INSERT INTO etl.staged_objects (object_no, object_key, etag, last_modified, size_bytes, key_hour, status, records_read)
+    VALUES (1, key, 'e', now(), 1, now(), 'loaded', cardinality(rows));
+    INSERT INTO etl.staged_events (object_no, position, event_id, event_timestamp, event_name, client_id, session_id)
+    SELECT 1, r.n - 1, lpad(split_part(r.v, '|', 1), 32, '0')::uuid, split_part(r.v, '|', 2)::timestamptz, split_part(r.v, '|', 3),
+        split_part(r.v, '|', 4), nullif(split_part(r.v, '|', 5), '')
+    FROM unnest(rows) WITH ORDINALITY AS r (v, n);
+    counted := etl.apply_chunk((SELECT max(run_id) FROM etl.runs), true);
+    RETURN concat_ws(' ', counted ->> 'events_read', counted ->> 'events_stored', counted ->> 'events_duplicate', counted ->> 'events_expired');
+END
+$$;
+SET LOCAL timezone = 'UTC';
+SELECT etl.start_run('{}') AS run \gset
+SELECT date_trunc('month', now()) - interval '2 months' AS edge \gset
+
+SELECT is(etl.retention_edge(), NULL, 'retention is off by default');
+SELECT is(etl.retention_edge('2030-03-31 23:59'), NULL, 'at any time');
+SELECT is(pg_temp.load('a', ARRAY[
+    '1|' || (:'edge'::timestamptz - interval '1 minute') || '|page_view|c1|s1', '2|' || :'edge'::timestamptz || '|click|c1|s1',
+    '3|' || (:'edge'::timestamptz - interval '1 minute') || '|page_view|c2|', '4|' || (:'edge'::timestamptz + interval '40 minutes') || '|click|c2|'
+]), '4 4 0 0', 'so all is stored');
+SELECT is(etl.drop_expired(), 0, 'and nothing is dropped');
+UPDATE etl.settings SET retention_months = 2;
+SELECT is(etl.retention_edge('2030-03-31 23:59'), '2030-01-01'::timestamptz, 'whole months are kept, by the clock');
+SELECT is(etl.drop_expired(), 1, 'the partitions before the edge are dropped');
+SELECT set_eq('SELECT right(event_id::text, 1) FROM public.clickstream_events', ARRAY['2', '4'], 'with their events');
+SELECT set_eq('SELECT right(event_id::text, 1) FROM etl.event_ids', ARRAY['2', '4'], 'and their ids');
+SELECT is((SELECT first_seen_at FROM etl.visitors WHERE client_id = 'c1'), :'edge'::timestamptz - interval '1 minute',
+    'first seen is not raised');
+SELECT is(pg_temp.load('a', ARRAY[
+    '1|' || (:'edge'::timestamptz - interval '1 minute') || '|page_view|c1|s1', '2|' || :'edge'::timestamptz || '|click|c1|s1',
+    '5|' || (:'edge'::timestamptz - interval '1 year') || '|page_view|c3|s3'
+]), '3 0 1 2', 'an event older than the edge is not stored but counted as expired');
+SELECT is((SELECT events_expired FROM etl.runs WHERE run_id = :run), 2::bigint, 'in its run as well');
+SELECT is_empty($$SELECT FROM etl.visitors WHERE client_id = 'c3'$$, 'and makes no visitor');
+SELECT is(pg_temp.load('b', ARRAY[
+    '6|' || (:'edge'::timestamptz + interval '1 minute') || '|checkout_complete|c1|s1', '7|' || (:'edge'::timestamptz + interval '50 minutes') || '|click|c2|',
+    '8|' || (:'edge'::timestamptz + interval '1 minute') || '|click|c4|s4'
+]), '3 3 0 0', 'late events after the edge are stored');
+SELECT results_eq($$SELECT events, is_completed FROM etl.sessions WHERE session_id = 's1'$$, $$VALUES (2, false)$$,
+    'but a session with dropped events is frozen');
+SELECT results_eq(
+    format($$SELECT started_at - %L, events FROM etl.sessions WHERE client_id = 'c2' ORDER BY started_at$$, :'edge'),
+    $$VALUES (interval '-1 minute', 1), (interval '40 minutes', 2)$$, 'also one without an id, while the later ones are counted anew'
+);
+SELECT is((SELECT events FROM etl.sessions WHERE session_id = 's4'), 1, 'and others are counted');
+
+SELECT * FROM finish();
+ROLLBACK;
