@@ -163,7 +163,7 @@ BEGIN ATOMIC
             SELECT
                 s.events > 5000 AS is_robot,
                 coalesce(s.ended_at > u.data_until - interval '30 minutes', false) AS is_open
-            FROM (SELECT etl.data_until() AS data_until) AS u
+            FROM (SELECT (SELECT etl.data_until()) AS data_until) AS u  -- asked once, not for each row
         ) AS r
     )
 
@@ -304,7 +304,10 @@ IS 'When each step of a closed funnel was reached: the earliest other event not 
 
 CREATE FUNCTION dashboard.funnel(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL,
     steps text[] DEFAULT ARRAY['product_view', 'add_to_cart_click', 'checkout_start', 'checkout_complete'])
-RETURNS TABLE (step integer, event_name text, closed_sessions bigint, open_sessions bigint, median_seconds float8)
+RETURNS TABLE (
+    step integer, event_name text, closed_sessions bigint, open_sessions bigint, median_seconds float8,
+    left_sessions bigint, still_open_sessions bigint
+)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -324,8 +327,10 @@ BEGIN
             etl.closed_steps(
                 array_agg(e.event_name ORDER BY e.event_timestamp, e.event_id),
                 array_agg(e.event_timestamp ORDER BY e.event_timestamp, e.event_id), keys
-            ) AS reached
+            ) AS reached,
+            coalesce(min(s.ended_at) > (SELECT etl.data_until()) - interval '30 minutes', false) AS is_open
         FROM etl.session_events(from_at, to_at, filter) AS e
+        INNER JOIN etl.sessions AS s ON s.session_no = e.session_no
         WHERE e.event_name = ANY (keys)
         GROUP BY e.session_no
     )
@@ -336,7 +341,13 @@ BEGIN
         count(*) FILTER (WHERE keys[n.step] = ANY (s.names)),
         percentile_cont(0.5) WITHIN GROUP (
             ORDER BY extract(EPOCH FROM s.reached[n.step] - s.reached[n.step - 1])::float8
-        ) FILTER (WHERE n.step > 1 AND cardinality(s.reached) >= n.step)
+        ) FILTER (WHERE n.step > 1 AND cardinality(s.reached) >= n.step),
+        CASE WHEN n.step < cardinality(keys) THEN
+            count(*) FILTER (WHERE cardinality(s.reached) = n.step AND NOT s.is_open)
+        END,
+        CASE WHEN n.step < cardinality(keys) THEN
+            count(*) FILTER (WHERE cardinality(s.reached) = n.step AND s.is_open)
+        END
     FROM unnest(steps) WITH ORDINALITY AS n (event_name, step)
     LEFT JOIN session AS s ON true
     GROUP BY n.step, n.event_name
@@ -344,7 +355,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dashboard.funnel(timestamptz, timestamptz, text, jsonb, text[])
-IS 'Sessions that reached each step in order (closed) and at all (open), with the median seconds from the step before.';
+IS 'Sessions that reached each step in order (closed) and at all (open), with the median seconds from the step before; of the closed, those that left before the next step, and those that may still reach it.';
 
 CREATE FUNCTION dashboard.top_products(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL, max_rows integer DEFAULT 50)
 RETURNS TABLE (

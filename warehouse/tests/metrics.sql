@@ -1,6 +1,6 @@
 -- What the dashboard's functions answer for literal events: one day of 2031 for each rule.
 BEGIN;
-SELECT plan(37);
+SELECT plan(44);
 
 CREATE TEMPORARY SEQUENCE object_number;
 -- Loads one object; a row is time|name|client|session|login|product|category|brand|price|discount|title.
@@ -117,6 +117,20 @@ SELECT results_eq(
     $$VALUES (2::bigint, NULL::float8), (1, 120)$$, 'a step named twice needs another event'
 );
 
+-- Sessions and visitors
+SELECT pg_temp.load(ARRAY[
+    '2031-01-10 23:59|click||d1', '2031-01-11 00:01|click|c9|d1', '2031-01-11 00:02|click|c8|d1', '2031-01-11 00:01|click||',
+    '2031-01-11 01:00|click|c7|', '2031-01-11 01:30|click|c7|', '2031-01-11 02:00:00.001|click|c7|', '2031-01-11 01:10|click|c7|d2'
+]);
+SELECT is((SELECT client_id FROM etl.sessions WHERE session_id = 'd1'), 'c9', 'a session is of the client of its first event that has one');
+SELECT is(pg_temp.kpi('2031-01-10', 'sessions') || ' ' || pg_temp.kpi('2031-01-11', 'sessions'), '1 3',
+    'it belongs to the instant of its first event and is not split at midnight');
+SELECT is(pg_temp.kpi('2031-01-11', 'events') || ' ' || pg_temp.kpi('2031-01-11', 'visitors'), '7 3', 'an event without a client has no visitor');
+SELECT results_eq(
+    $$SELECT started_at, events FROM etl.sessions WHERE client_id = 'c7' AND session_id IS NULL ORDER BY 1$$,
+    $$VALUES ('2031-01-11 01:00'::timestamptz, 2), ('2031-01-11 02:00:00.001', 1)$$, 'without an id a gap of more than 30 minutes starts a session'
+);
+
 -- Products, categories, prices
 SELECT pg_temp.load(ARRAY[
     '2031-01-08 01:00|product_view|c1|p1||m1|Mouse|AULA|100|7|Old', '2031-01-08 01:01|product_view|c1|p1||m1| |||101|  ',
@@ -177,6 +191,16 @@ INSERT INTO etl.runs (request, result, started_at) VALUES
 SELECT is(etl.data_until(), '2031-01-05 01:30'::timestamptz, 'a run that did not list its own hour moves no data until');
 SELECT is(pg_temp.kpi('2031-01-05', 'abandoned_sessions') || ' of ' || pg_temp.kpi('2031-01-05', 'sessions_with_add'), '1 of 2',
     'a session whose last event is under 30 minutes before data until is left out of abandonment');
+SELECT results_eq(
+    $$SELECT closed_sessions, left_sessions, still_open_sessions FROM dashboard.funnel('2031-01-05', '2031-01-06', 'UTC', NULL, ARRAY['add_to_cart_click', 'checkout_complete'])$$,
+    $$VALUES (3::bigint, 1::bigint, 1::bigint), (1, NULL, NULL)$$, 'and of those that left a funnel'
+);
+SELECT results_eq(
+    $$SELECT provisional FROM dashboard.series('2031-01-05', '2031-01-05 03:00', 'UTC', NULL, 'hour')$$,
+    $$VALUES (false), (true), (true)$$, 'a bucket that ends after data until is provisional'
+);
+SELECT throws_ok($$SELECT dashboard.funnel('2031-01-05', '2031-01-06', 'UTC', NULL, ARRAY['page_view'])$$, '22023', NULL,
+    'a funnel has two steps at least');
 
 SELECT * FROM finish();
 ROLLBACK;
