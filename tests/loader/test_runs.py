@@ -249,6 +249,18 @@ def test_what_cannot_load_goes_to_quarantine_and_the_rest_loads(world: World) ->
     assert reply["result"] == "loaded"
     assert (reply["objects"]["quarantined"], reply["events"]["quarantined"]) == (4, 5)
     assert world.names() == ["good"]
+    large = world.s3.head_object(Bucket=BUCKET, Key=f"{HOUR}/large.json")["ETag"].strip('"')
+    assert world.query(
+        "SELECT o.object_key, q.position, q.reason_code, convert_from(q.sample, 'UTF8')"
+        " FROM etl.quarantine AS q INNER JOIN etl.objects AS o USING (object_id)"
+        " WHERE o.object_key NOT LIKE '%cut.gz' AND (o.object_key NOT LIKE '%large.json'"
+        f" OR o.etag = '{large}') ORDER BY 1, 2"
+    ) == [
+        (f"{HOUR}/empty.json", None, "empty_file", ""),
+        (f"{HOUR}/large.json", None, "object_too_large", (b" " * 3000 + good).decode()),
+        (f"{HOUR}/mixed.json", 1, "not_json", '{"broken":'),
+        (f"{HOUR}/mixed.json", 2, "not_an_event", '{"nothing":1}'),
+    ]
     again = world.load({})
     assert again["events"] == {}
 
@@ -353,10 +365,28 @@ def test_reload_of_the_quarantine_is_no_daily_listing(world: World) -> None:
     assert world.load({})["window"]["full_listing"] is True
 
 
+def test_every_record_that_was_read_is_accounted_for(world: World) -> None:
+    good = event("good", timestamp=NOW.isoformat())
+    other = good | {"clientId": "c2"}
+    world.put(f"{HOUR}/mixed.json", body="\n".join(map(json.dumps, [good, other, {}])).encode())
+    world.query("UPDATE etl.settings SET retention_months = 1 RETURNING 1")
+    world.put(f"{HOUR}/old.json", event("old", timestamp="2020-01-01T00:00:00Z"))
+    assert world.load({})["result"] == "loaded"
+    assert world.query(
+        "SELECT events_read, events_stored, events_duplicate, records_quarantined, events_expired,"
+        " events_conflict FROM dashboard.runs()"
+    ) == [(4, 1, 1, 1, 1, 1)]
+    ((counts,),) = world.query("SELECT counts -> 'objects' ->> 'loaded' FROM etl.runs")
+    assert counts == "1"
+
+
 def test_values_were_counted_by_column(world: World) -> None:
     world.put(f"{HOUR}/event-1.json", event("a", userId=5, sessionId="s\0"))
     reply = world.load({})
     assert (reply["coerced"], reply["cleaned"]) == ({"user_id": 1}, {"session_id": 1})
+    assert world.query("SELECT counts -> 'coerced', counts -> 'cleaned' FROM etl.runs") == [
+        ({"user_id": 1}, {"session_id": 1})
+    ]
 
 
 def test_time_running_out_gives_partial_and_the_next_run_goes_on(

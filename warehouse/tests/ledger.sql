@@ -1,6 +1,6 @@
 -- The ledger: what becomes of each key, its hour, and what the next run has to look at.
 BEGIN;
-SELECT plan(26);
+SELECT plan(30);
 
 CREATE FUNCTION pg_temp.put(key text, tag text, modified timestamptz, hour_at timestamptz, state text DEFAULT 'loaded') RETURNS void
 LANGUAGE plpgsql AS $$
@@ -92,6 +92,17 @@ SELECT pg_temp.list('late', 'e1', :'ended', :'ended');
 SELECT is(pg_temp.state(:'ended'), 'open', 'a pending object leaves its hour open');
 UPDATE etl.objects SET listed_at = now() - interval '121 minutes' WHERE object_key = 'late';
 SELECT is(pg_temp.state(:'ended'), 'gap', 'pending over 2 hours it is a gap');
+
+-- Where the default window begins.
+SELECT is(etl.window_start('2030-06-03 12:30'), '2030-06-01 12:00'::timestamptz, 'what was never listed is listed, at latest 48 hours back');
+INSERT INTO etl.listed_hours (hour_at, listed_at, run_id)
+SELECT h, h + interval '3 hours', 1 FROM generate_series('2030-06-01 00:00'::timestamptz, '2030-06-03 12:00', interval '1 hour') AS h;
+UPDATE etl.listed_hours SET listed_at = '2030-06-03 12:29' WHERE listed_at > '2030-06-03 12:29';
+SELECT is(etl.window_start('2030-06-03 12:30'), '2030-06-03 10:00'::timestamptz, 'an hour is proven complete when it was listed two hours after its end');
+SELECT pg_temp.list('waits', 'e1', '2030-06-02 07:30', '2030-06-02 07:00');
+SELECT is(etl.window_start('2030-06-03 12:30'), '2030-06-02 07:00'::timestamptz, 'and nothing in it is pending');
+SELECT pg_temp.put('waits', 'e2', '2030-06-02 07:40', '2030-06-02 07:00');
+SELECT is(etl.window_start('2030-06-03 12:30'), '2030-06-03 10:00'::timestamptz, 'any more');
 
 SELECT * FROM finish();
 ROLLBACK;
