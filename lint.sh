@@ -18,7 +18,7 @@ check mypy "$bin/mypy" --no-error-summary local_aws etl_lambda demo tests
 check cfn-lint "$bin/cfn-lint" cloudformation/*.yaml
 check yamllint "$bin/yamllint" --strict cloudformation playbooks roles inventory .pre-commit-config.yaml
 check ansible-lint env ANSIBLE_INVENTORY=localhost, PATH="$PWD/$bin:$PATH" "$bin/ansible-lint" --offline --strict -q playbooks roles
-check sqlfluff "$bin/sqlfluff" lint --disable-progress-bar -q warehouse
+check sqlfluff "$bin/sqlfluff" lint --templater raw --disable-progress-bar -q warehouse
 if [ "$(id -u)" = 0 ] && command -v mmdebstrap >/dev/null; then
   check lintr "$bin/python" -m tests.toolbox lintr
 else

@@ -291,7 +291,7 @@ BEGIN ATOMIC
     SELECT o.object_key, o.etag, o.last_modified, o.size_bytes, o.key_hour
     FROM etl.newest_objects AS o
     WHERE
-        o.status = 'pending' AND o.key_hour = ANY (unseen_objects.hours)
+        o.status = 'pending' AND o.key_hour IN (SELECT unnest(unseen_objects.hours))
         AND o.run_id <> unseen_objects.run_id;
 END;
 COMMENT ON FUNCTION etl.unseen_objects(bigint, timestamptz[])

@@ -78,7 +78,7 @@ IS 'The earliest of some instants that is not before another; NULL when there is
 CREATE FUNCTION etl.recount_sessions(session_ids text[], client_ids text[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+BEGIN ATOMIC -- noqa: PRS
     DELETE FROM etl.sessions AS s
     WHERE s.session_id IN (SELECT unnest(recount_sessions.session_ids)) AND NOT s.is_frozen;
 

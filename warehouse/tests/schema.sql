@@ -38,7 +38,7 @@ SELECT is_empty(
 );
 SELECT is(
     (SELECT count(*)::int FROM pg_inherits WHERE inhparent = 'public.clickstream_events'::regclass
-        AND inhrelid::regclass::text = ANY (ARRAY[
+        AND inhrelid::regclass::text = ANY(ARRAY[
             to_char(now() AT TIME ZONE 'UTC', '"clickstream_events_"YYYY_MM'),
             to_char(now() AT TIME ZONE 'UTC' + interval '1 month', '"clickstream_events_"YYYY_MM'),
             to_char(now() AT TIME ZONE 'UTC', '"public.clickstream_events_"YYYY_MM'),
