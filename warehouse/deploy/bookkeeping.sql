@@ -42,6 +42,7 @@ CREATE TABLE etl.runs (
     events_duplicate bigint NOT NULL DEFAULT 0,
     events_conflict bigint NOT NULL DEFAULT 0,
     events_expired bigint NOT NULL DEFAULT 0,
+    events_erased bigint NOT NULL DEFAULT 0,
     records_quarantined bigint NOT NULL DEFAULT 0,
     chunks bigint NOT NULL DEFAULT 0,
     CONSTRAINT runs_pkey PRIMARY KEY (run_id),
@@ -62,6 +63,7 @@ COMMENT ON COLUMN etl.runs.events_stored IS 'Events stored.';
 COMMENT ON COLUMN etl.runs.events_duplicate IS 'Events that were stored already.';
 COMMENT ON COLUMN etl.runs.events_conflict IS 'Duplicates that differ in time, name, client or session.';
 COMMENT ON COLUMN etl.runs.events_expired IS 'Events older than the retention edge.';
+COMMENT ON COLUMN etl.runs.events_erased IS 'Events that were erased before and came again.';
 COMMENT ON COLUMN etl.runs.records_quarantined IS 'Records put to quarantine.';
 COMMENT ON COLUMN etl.runs.chunks IS 'Chunks committed; the dashboard''s marker counts them.';
 
@@ -129,6 +131,15 @@ COMMENT ON COLUMN etl.duplicates.event_id IS 'The event, stored once.';
 COMMENT ON COLUMN etl.duplicates.object_id IS 'Object that holds the copy.';
 COMMENT ON COLUMN etl.duplicates.position IS 'Its place in that object, from 0.';
 COMMENT ON COLUMN etl.duplicates.is_conflict IS 'Whether the copy differs in time, name, client or session.';
+
+CREATE TABLE etl.erased_events (
+    event_id uuid NOT NULL,
+    erased_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT erased_events_pkey PRIMARY KEY (event_id)
+);
+COMMENT ON TABLE etl.erased_events IS 'Ids of erased events, and nothing else of them: they are not stored again.';
+COMMENT ON COLUMN etl.erased_events.event_id IS 'The event.';
+COMMENT ON COLUMN etl.erased_events.erased_at IS 'When it was erased.';
 
 CREATE TABLE etl.quarantine (
     quarantine_id bigint GENERATED ALWAYS AS IDENTITY,

@@ -6,7 +6,7 @@ SET LOCAL ROLE dwh_owner;
 
 CREATE FUNCTION etl.lists_present(request jsonb, at timestamptz) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN NOT request ? 'quarantine'
+RETURN NOT request ?| ARRAY['quarantine', 'erase']
 AND coalesce((request ->> 'from')::timestamptz <= at AND (request ->> 'to')::timestamptz > at, true)
 AND starts_with(to_char(at AT TIME ZONE 'UTC', '"events/"YYYY/MM/DD/'), coalesce(request ->> 'prefix', ''));
 COMMENT ON FUNCTION etl.lists_present(jsonb, timestamptz)
@@ -614,7 +614,8 @@ CREATE FUNCTION dashboard.runs(max_rows integer DEFAULT 50)
 RETURNS TABLE (
     run_id bigint, started_at timestamptz, ended_at timestamptz, result text, objects_loaded bigint,
     objects_quarantined bigint, events_read bigint, events_stored bigint, events_duplicate bigint,
-    error text, records_quarantined bigint, events_expired bigint, events_conflict bigint
+    error text, records_quarantined bigint, events_expired bigint, events_conflict bigint,
+    events_erased bigint
 )
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -622,13 +623,13 @@ BEGIN ATOMIC
     SELECT
         r.run_id, r.started_at, r.ended_at, r.result, r.objects_loaded, r.objects_quarantined,
         r.events_read, r.events_stored, r.events_duplicate, r.error, r.records_quarantined,
-        r.events_expired, r.events_conflict
+        r.events_expired, r.events_conflict, r.events_erased
     FROM etl.runs AS r
     ORDER BY r.run_id DESC
     LIMIT runs.max_rows;
 END;
 COMMENT ON FUNCTION dashboard.runs(integer)
-IS 'The last runs, the newest first; records read = stored + duplicate + quarantined + expired.';
+IS 'The last runs, the newest first; records read = stored + duplicate + quarantined + erased + expired.';
 
 CREATE FUNCTION dashboard.quarantine_summary()
 RETURNS TABLE (reason_code text, objects bigint, records bigint, newest_at timestamptz)

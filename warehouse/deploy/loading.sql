@@ -80,9 +80,12 @@ DECLARE
     conflict bigint;
     rejected bigint;
     expired bigint;
+    erased bigint;
     edge timestamptz := etl.retention_edge();
     span record;
 BEGIN
+    DELETE FROM etl.staged_events AS e USING etl.erased_events AS x WHERE x.event_id = e.event_id;
+    GET DIAGNOSTICS erased = ROW_COUNT;
     DELETE FROM etl.staged_events AS e WHERE e.event_timestamp < edge;
     GET DIAGNOSTICS expired = ROW_COUNT;
     ANALYZE etl.staged_objects, etl.staged_events;
@@ -223,6 +226,7 @@ BEGIN
             'events_duplicate', duplicate,
             'events_conflict', conflict,
             'events_expired', expired,
+            'events_erased', erased,
             'records_quarantined', rejected
         )
     INTO counted FROM etl.staged_objects AS o;
@@ -236,6 +240,7 @@ BEGIN
         events_duplicate = r.events_duplicate + duplicate,
         events_conflict = r.events_conflict + conflict,
         events_expired = r.events_expired + expired,
+        events_erased = r.events_erased + erased,
         records_quarantined = r.records_quarantined + rejected,
         chunks = r.chunks + 1
     WHERE r.run_id = run;
@@ -366,6 +371,46 @@ END
 $$;
 COMMENT ON FUNCTION etl.drop_expired()
 IS 'Drops the month partitions before the retention edge with their ids, freezes the sessions they belong to, and returns how many.';
+
+CREATE FUNCTION etl.erase(client text, account text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ids uuid[];
+    of_sessions text[];
+    of_clients text[];
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
+    SELECT
+        coalesce(array_agg(e.event_id), '{}'), array_agg(DISTINCT e.session_id),
+        array_agg(DISTINCT e.client_id)
+    INTO ids, of_sessions, of_clients
+    FROM public.clickstream_events AS e
+    WHERE e.client_id = client OR e.user_id = account;
+    INSERT INTO etl.erased_events (event_id) SELECT unnest(ids) ON CONFLICT DO NOTHING;
+    DELETE FROM etl.duplicates AS d WHERE d.event_id IN (SELECT unnest(ids));
+    DELETE FROM etl.event_ids AS i WHERE i.event_id IN (SELECT unnest(ids));
+    DELETE FROM public.clickstream_events AS e WHERE e.client_id = client OR e.user_id = account;
+    UPDATE etl.quarantine AS q SET sample = ''
+    WHERE
+        position(convert_to(nullif(client, ''), 'UTF8') IN q.sample) > 0
+        OR position(convert_to(nullif(account, ''), 'UTF8') IN q.sample) > 0;
+
+    DELETE FROM etl.sessions AS s WHERE s.client_id = client;
+    PERFORM etl.recount_sessions(of_sessions, of_clients);
+    DELETE FROM etl.visitors AS v WHERE v.client_id = client OR v.client_id IN (SELECT unnest(of_clients));
+    INSERT INTO etl.visitors (client_id, first_seen_at)
+    SELECT e.client_id, min(e.event_timestamp) FROM public.clickstream_events AS e
+    WHERE e.client_id IN (SELECT unnest(of_clients))
+    GROUP BY e.client_id;
+    INSERT INTO etl.runs (request, result, ended_at, chunks)
+    VALUES ('{"erase": true}', 'loaded', clock_timestamp(), 1);
+    RETURN cardinality(ids);
+END
+$$;
+COMMENT ON FUNCTION etl.erase(text, text)
+IS 'Erases the events of a visitor (client_id) or of an account (user_id) for good, and returns how many; the raw objects are not its business.';
 
 CREATE FUNCTION etl.last_full_listing() RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER

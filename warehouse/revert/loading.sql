@@ -1,6 +1,7 @@
 -- Revert clickstream_dw:loading from pg
 BEGIN;
 DROP FUNCTION etl.last_full_listing();
+DROP FUNCTION etl.erase(text, text);
 DROP FUNCTION etl.drop_expired();
 DROP FUNCTION etl.window_start(timestamptz);
 DROP FUNCTION etl.quarantined_objects();
