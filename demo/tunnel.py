@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import boto3
@@ -49,28 +48,29 @@ def session_command(
 
 def keep_open(plugin: str, instance: str, document: str, port: int, aws: Mapping[str, str]) -> None:
     """Hold the tunnel until told to end (SIGTERM); a session that ends is started anew."""
-    child: subprocess.Popen[bytes] | None = None
-
-    def leave(_signal: int, _frame: FrameType | None) -> None:
-        if child is not None and child.poll() is None:
-            # AWS's plugin ends its session when interrupted; other signals it does not heed.
-            child.send_signal(signal.SIGINT)
-            try:
-                child.wait(3)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-        sys.exit(0)
-
-    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
     while True:
+        child: subprocess.Popen[bytes] | None = None
         try:
             command = session_command(plugin, instance, document, port, aws)
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, **aws})
             child.wait()
         except Exception as error:
             print(f"tunnel: {error}", flush=True)
+        finally:
+            if child is not None and child.poll() is None:
+                _end(child)
         time.sleep(2)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the plugin as its user would: interrupted, it ends its session as well."""
+    child.send_signal(signal.SIGINT)
+    try:
+        child.wait(3)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def wait_for_page(port: int, path: str, patience: float, log: Path) -> float:

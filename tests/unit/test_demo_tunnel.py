@@ -1,0 +1,42 @@
+"""The process that holds the dashboard's tunnel ends its plugin when it is told to end."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PLUGIN = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+pathlib.Path(sys.argv[1], "ready").touch()
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    pathlib.Path(sys.argv[1], "interrupted").touch()
+"""
+KEEPER = """
+import sys
+from demo import tunnel
+tunnel.session_command = lambda *_: [sys.executable, "-c", sys.argv[1], sys.argv[2]]
+tunnel.keep_open("plugin", "i-1", "document", 1, {})
+"""
+
+
+def test_a_tunnel_that_is_told_to_end_interrupts_its_plugin_and_ends(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", KEEPER, PLUGIN, str(tmp_path)]
+    with subprocess.Popen(argv, cwd=REPOSITORY) as keeper:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "ready").exists():
+            assert keeper.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        keeper.send_signal(signal.SIGTERM)
+        try:
+            assert keeper.wait(8) == 0
+        finally:
+            keeper.kill()
+    assert (tmp_path / "interrupted").exists()
