@@ -14,7 +14,8 @@ EVENTS ?=
 CLOCK ?= 60
 PORT ?= 3838
 LIVE ?= 1
-TESTS ?= tests
+# The quick ones first.
+TESTS ?= $(addprefix tests/,unit template warehouse loader dashboard browser molecule system)
 # Another inventory beside inventory/, for other names, sizes or a second environment; further words for Ansible.
 INVENTORY ?=
 ARGS ?=
