@@ -96,7 +96,9 @@ def main() -> int:
     try:
         command = {"build": build, "publish": publish}[sys.argv[1]]
     except (IndexError, KeyError):
-        print("usage: python -m private_apt_repository build|publish <settings.json", file=sys.stderr)
+        print(
+            "usage: python -m private_apt_repository build|publish <settings.json", file=sys.stderr
+        )
         return 2
     try:
         print(json.dumps(command(json.load(sys.stdin))))

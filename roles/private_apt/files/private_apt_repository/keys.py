@@ -46,7 +46,9 @@ class SigningKey:
         with _home() as home:
             run([*_gpg(home), "--import"], stdin=self.private.encode())
             argv = [*_gpg(home), "--digest-algo", "SHA512", "--armor"]
-            return run([*argv, "--clearsign"], stdin=text), run([*argv, "--detach-sign"], stdin=text)
+            return run([*argv, "--clearsign"], stdin=text), run(
+                [*argv, "--detach-sign"], stdin=text
+            )
 
 
 def verify(file: Path, signature: Path, key: Path, fingerprint: str) -> None:

@@ -24,7 +24,9 @@ from private_apt_repository.errors import RepositoryError
 
 # Debian's essential, required and important packages: what any host has and must keep up to date.
 BASE = ("?essential", "?priority(required)", "?priority(important)")
-NO_NETWORK = "check that `apt-get update` works on this machine and that the package names are right"
+NO_NETWORK = (
+    "check that `apt-get update` works on this machine and that the package names are right"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +115,8 @@ def lock_of(index: str) -> str:
 def changes(old: str, new: str) -> list[str]:
     """Say how two locks differ: `+ name version`, `- name version`, `name old -> new`."""
     before, after = (
-        {line.split(" ")[0]: line.split(" ")[1] for line in lock.splitlines()} for lock in (old, new)
+        {line.split(" ")[0]: line.split(" ")[1] for line in lock.splitlines()}
+        for lock in (old, new)
     )
     said = []
     for name in sorted({*before, *after}):
@@ -170,7 +173,7 @@ def _download(recipe: Recipe, pool: Path) -> set[str]:
                 *("mmdebstrap", "--quiet", "--variant=apt", "--mode=root", "--format=null"),
                 f"--architectures={recipe.architecture}",
                 '--aptopt=Acquire::Retries "3"',
-                f"--customize-hook={hook} \"$1\"",
+                f'--customize-hook={hook} "$1"',
                 *(recipe.suite, os.devnull),
             ],
             env={

@@ -89,9 +89,7 @@ def put_file(s3: Any, bucket: str, name: str, file: Path, *, check: bool) -> tup
     if held == digest:
         return False, digest
     if not check:
-        s3.put_object(
-            Bucket=bucket, Key=name, Body=file.read_bytes(), Metadata={"sha256": digest}
-        )
+        s3.put_object(Bucket=bucket, Key=name, Body=file.read_bytes(), Metadata={"sha256": digest})
     return True, digest
 
 
@@ -142,5 +140,5 @@ def _named(lock: str) -> set[tuple[str, str]]:
 
 def _package(key: str) -> tuple[str, str]:
     """Return name and version of a pool file: `name_version_arch.deb`, its colon written %3a."""
-    name, version, *_ = key.rpartition("/")[2].split("_") + [""]
+    name, version, *_ = [*key.rpartition("/")[2].split("_"), ""]
     return name, version.replace("%3a", ":")
