@@ -158,10 +158,10 @@ as_table <- function(head, rows) {
   cells <- lapply(rows, function(column) paste0("<td>", escape(column), "</td>"))
   tags$details(
     class = "as-table", tags$summary("Show as table"),
-    tags$table(
+    sideways("The same numbers as a table", tags$table(
       class = "table table-sm", tags$thead(tags$tr(lapply(head, tags$th, scope = "col"))),
       tags$tbody(markup("<tr>", do.call(paste0, unname(cells)), "</tr>"))
-    )
+    ))
   )
 }
 

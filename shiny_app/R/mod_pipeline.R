@@ -61,7 +61,7 @@ runs_table <- function(rows, zone) {
 }
 
 quarantine_table <- function(rows, zone) {
-  tags$table(
+  sideways("Quarantine", tags$table(
     class = "table", "data-testid" = "quarantine",
     tags$thead(tags$tr(
       tags$th(scope = "col", "Reason"), tags$th(scope = "col", class = "num", "Objects"),
@@ -95,7 +95,7 @@ hours_panel <- function(rows, zone) {
       sprintf("No gap in %d hours; %s objects in quarantine.", nrow(rows),
               fmt_count(sum(rows$quarantined)))
     }
-  )
+  ))
 }
 
 # Runs fail and hours pass without any load.
