@@ -71,21 +71,60 @@ def awkward(at: dt.datetime) -> list[dict[str, Any]]:
             "clientId": "c-awkward",
             "sessionId": "s-awkward",
             "userLoginState": "half logged in",
-            "product": {**product, "price": 1_990_000},
+            "product": {**product, "price": 1_990_000, "discountPrice": 1_790_000},
         }
         for number in range(900)
     ]
 
 
+def _event(name: str, client: str, number: int, at: dt.datetime) -> dict[str, Any]:
+    return {
+        "eventName": name,
+        "eventId": f"00000000-0000-4000-9000-{number:012d}",
+        "eventTimestamp": at.isoformat(),
+        "clientId": f"c-{client}",
+        "sessionId": f"s-{client}",
+    }
+
+
+def seldom(at: dt.datetime) -> list[dict[str, Any]]:
+    """Return sessions that traffic alone may not hold: just begun, an add without a view, forgotten."""
+    earlier = at - dt.timedelta(hours=2)
+    return [
+        _event("product_view", "just-begun", 1, at - dt.timedelta(minutes=2)),
+        _event("add_to_cart_click", "unviewed", 2, earlier),
+        _event("home_view", "forgotten", 3, earlier),
+        _event("product_view", "forgotten", 4, earlier),
+    ]
+
+
+def sent_again(at: dt.datetime) -> list[dict[str, Any]]:
+    """Return what a run reads and does not store: in conflict, expired, and erased before."""
+    _, unviewed, *forgotten = seldom(at)
+    later = (at - dt.timedelta(hours=1)).isoformat()
+    old = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
+    expired = _event("home_view", "old", 5, old)
+    return [{**unviewed, "eventTimestamp": later}, expired, *forgotten]
+
+
 def fill(server: PostgresServer, now: dt.datetime, wanted: int, hours: int = 24) -> MemoryBucket:
-    """Load the hours before `now`, at least `wanted` events; what arrives late in a second run."""
+    """Load the hours before `now`, at least `wanted` events; what arrives late in a second run.
+
+    A third run, after an erasure, reads what it must not store.
+    """
     start = now - dt.timedelta(hours=hours)
     delivery = objects.deliver(SEED, start, now, wanted)
     bucket = MemoryBucket()
     whole = {"from": start.isoformat(), "to": (now + dt.timedelta(hours=1)).isoformat()}
     writer = objects.Writer(SEED)
-    first = [*delivery.first, writer.export(now - dt.timedelta(hours=1), awkward(now))]
-    for part, payload in ((first, {}), (delivery.late, whole)):
+    hour_ago = now - dt.timedelta(hours=1)
+    first = [*delivery.first, writer.export(hour_ago, awkward(now) + seldom(now))]
+    no_events = writer.export(hour_ago, [{"hello": "world"}] * 2)
+    again = [writer.export(hour_ago, sent_again(now)), no_events]
+    for part, payload in ((first, {}), (delivery.late, whole), (again, whole)):
+        if part is again:
+            server.psql("SELECT etl.erase('c-forgotten')")
+            server.psql("UPDATE etl.settings SET retention_months = 120")
         for thing in part:
             bucket.put(thing, now)
         load(server, bucket, payload)
