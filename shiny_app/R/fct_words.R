@@ -127,7 +127,9 @@ definitions <- c(
   login = "A session is logged in if any of its events is, else guest, anonymous, other, not set.",
   funnel = paste(
     "In order: each step the earliest other event not before the last step's, within a session,",
-    "no time limit. Any order: sessions that reached the step at all."
+    "no time limit. Left: went no step further, of the sessions that are not still open there.",
+    "Still open: last event under 30 minutes before data until. Any order: sessions that reached",
+    "the step at all."
   ),
   products = paste(
     "By product id, category_view left out. Name and price seen: of the newest event that has one.",

@@ -7,16 +7,18 @@ mod_funnel_ui <- function(id) {
   )
 }
 
-# Words under the closed funnel: who left between a step and the next.
+# Words under the closed funnel: who left between a step and the next, and who may still go on.
 left_words <- function(rows) {
-  n <- nrow(rows)
-  lapply(seq_len(n), function(i) {
-    if (i == n) return(NULL)
-    left <- rows$closed_sessions[i] - rows$closed_sessions[i + 1L]
-    if (rows$closed_sessions[i] == 0) return(NULL)
+  # An open session has not left: it is missing above and below the line.
+  rate <- rows$left_sessions / (rows$closed_sessions - rows$still_open_sessions)
+  lapply(seq_len(nrow(rows)), function(i) {
+    if (is.na(rows$left_sessions[i]) || rows$closed_sessions[i] == 0) return(NULL)
+    open <- rows$still_open_sessions[i]
     shiny::tagList(
-      tags$b(paste0("\u25bc \u2212", fmt_rate(left / rows$closed_sessions[i]))),
-      tags$span(paste(fmt_count(left), "left")),
+      tags$b("data-value" = exact(rate[i]),
+             paste0(if (!is.na(rate[i])) "\u25bc \u2212", fmt_rate(rate[i]))),
+      tags$span(paste(fmt_count(rows$left_sessions[i]), "left")),
+      if (open > 0) tags$span(paste(fmt_count(open), "still open")),
       tags$span(paste("median", fmt_seconds(rows$median_seconds[i + 1L])))
     )
   })
@@ -35,7 +37,8 @@ funnel_panels <- function(rows) {
   names <- event_label(rows$event_name)
   first <- rows$closed_sessions[1L]
   table <- data.frame(
-    names, fmt_count(rows$closed_sessions), fmt_count(rows$open_sessions),
+    names, fmt_count(rows$closed_sessions), fmt_count(rows$left_sessions),
+    fmt_count(rows$still_open_sessions), fmt_count(rows$open_sessions),
     ifelse(rows$step == 1L, dash, fmt_seconds(rows$median_seconds))
   )
   tags$div(
@@ -47,7 +50,7 @@ funnel_panels <- function(rows) {
              paste("of sessions with a", tolower(names[1L]), "complete every step in order")),
       funnel_chart(names, rows$closed_sessions, left_words(rows), TRUE,
                    "Sessions that reached each step in order", "funnel-closed"),
-      as_table(c("Step", "In order", "Any order", "Median time from the step before"), table),
+      as_table(c("Step", "In order", "Left", "Still open", "Any order", "Median time"), table),
       footer = paste(
         "The storefront sends checkout complete by a timer after checkout start: that time says",
         "nothing about shoppers."

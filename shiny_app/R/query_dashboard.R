@@ -35,10 +35,10 @@ query_login_states <- function(db, range) {
 }
 
 query_funnel <- function(db, range) {
-  db_query(db, ranged(
-    "step, event_name, closed_sessions::float8, open_sessions::float8, median_seconds",
-    name = "funnel"
-  ), range_values(range))
+  db_query(db, ranged(paste(
+    "step, event_name, closed_sessions::float8, open_sessions::float8, median_seconds,",
+    "left_sessions::float8, still_open_sessions::float8"
+  ), name = "funnel"), range_values(range))
 }
 
 query_products <- function(db, range, rows) {

@@ -232,10 +232,43 @@ def products_equal_sql(page: Page, ask: Ask) -> None:
     def check() -> None:
         view = shown_range(page)
         for testid, function, key, rows in (
+        steps = ask(
+            "SELECT json_agg(json_build_array(x.left_sessions, x.still_open_sessions,"
+            " x.left_sessions::float8 / nullif(x.closed_sessions - x.still_open_sessions, 0))"
+            f" ORDER BY x.step) FROM {source} AS x"
+        )
+        _left_between_steps(page, steps)
             ("products", "top_products", "product_id", 25),
             ("categories", "top_categories", "value", 10),
             ("brands", "top_brands", "value", 10),
         ):
+def _left_between_steps(page: Page, steps: list[list[Any]]) -> None:
+    """Words under the closed funnel, and its table, for steps of [left, still open, rate]."""
+    for place, (left, still_open, rate) in enumerate(steps):
+        under = page.locator("[data-testid=funnel-closed] .under li").nth(place)
+        cells = page.locator("[data-testid=funnel-closed] ~ .as-table tbody tr").nth(place)
+        shown = [cells.locator("td").nth(column).text_content() for column in (2, 3)]
+        if left is None:
+            assert under.text_content() == ""
+            assert shown == ["\N{EN DASH}"] * 2
+            continue
+        assert shown == [f"{left:,}", f"{still_open:,}"]
+        words = under.locator("span").all_inner_texts()
+        if not words:  # nobody came that far
+            assert left + still_open == 0
+            continue
+        assert words[0] == f"{left:,} left"
+        assert words[1:-1] == ([f"{still_open:,} still open"] if still_open else [])
+        text = under.locator("b").get_attribute("data-value")
+        assert near(float(text) if text else None, rate)
+
+
+def funnel_page_speaks_of(page: Page, words: str) -> None:
+    """The closed funnel says these words somewhere between its steps."""
+    found = page.locator("[data-testid=funnel-closed] .under").inner_text()
+    assert re.search(rf"[1-9][\d,]* {words}", found), found
+
+
             wanted = pairs(ask, call(function, view, f", {rows}"), key, "views")
             assert wanted
             assert listed(page, testid) == wanted

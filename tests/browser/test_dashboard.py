@@ -43,6 +43,8 @@ def test_the_funnel_is_sqls(dashboard: Dashboard, page: Page) -> None:
     seen = checks.watched(page)
     checks.show(page, dashboard.url, {"page": "funnel"})
     checks.funnel_equals_sql(page, dashboard.ask)
+    checks.funnel_page_speaks_of(page, "left")
+    checks.funnel_page_speaks_of(page, "still open")
     page.locator("[data-choice=login] [data-value=anonymous]").click()
     checks.drawn(page)
     checks.funnel_equals_sql(page, dashboard.ask)

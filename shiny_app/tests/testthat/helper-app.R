@@ -49,7 +49,8 @@ canned <- list(
     step = 1:4,
     event_name = c("product_view", "add_to_cart_click", "checkout_start", "checkout_complete"),
     closed_sessions = c(3722, 790, 374, 244), open_sessions = c(3722, 793, 380, 248),
-    median_seconds = c(NA, 65, 102, 1.5)
+    median_seconds = c(NA, 65, 102, 1.5), left_sessions = c(2910, 416, 130, NA),
+    still_open_sessions = c(22, 0, 0, NA)
   ),
   products = data.frame(
     product_id = c("p1", "p2"), name = c("B\u00e0n ph\u00edm <Akko> & 5075B", NA),

@@ -48,10 +48,35 @@ test_that("a query that took too long asks for a shorter range", {
 test_that("the funnel shows both ways and what is lost between", {
   testServer(mod_funnel_server, args = list(view = reactive(some_view()), ask = canned_ask), {
     drawn <- shown(output$funnel)
-    expect_match(drawn, "2,932 left", fixed = TRUE)
+    expect_match(drawn, "2,910 left", fixed = TRUE)
     expect_match(drawn, "median 1 min 05 s", fixed = TRUE)
     expect_match(drawn, "+4", fixed = TRUE)
     expect_match(drawn, "6.56%", fixed = TRUE)
+  })
+})
+
+test_that("a session still open has not left: it is missing from both sides of the rate", {
+  under <- left_words(transform(canned$funnel[1:2, ], closed_sessions = c(100, 20),
+                                left_sessions = c(30, NA), still_open_sessions = c(50, NA)))
+  expect_match(html(under[[1L]]), "\u25bc \u221260.0%", fixed = TRUE)
+  expect_match(html(under[[1L]]), "50 still open", fixed = TRUE)
+  expect_null(under[[2L]])
+})
+
+test_that("where every session is still open, the rate of those that left is a dash", {
+  under <- left_words(transform(canned$funnel[1:2, ], closed_sessions = c(5, 0),
+                                left_sessions = c(0, NA), still_open_sessions = c(5, NA)))
+  expect_match(html(under[[1L]]), "<b data-value=\"\">\u2013</b>", fixed = TRUE)
+})
+
+test_that("a funnel without open sessions does not speak of them", {
+  expect_no_match(html(left_words(canned$funnel)[[2L]]), "still open")
+})
+
+test_that("the funnel's table says who left and who is still open", {
+  testServer(mod_funnel_server, args = list(view = reactive(some_view()), ask = canned_ask), {
+    cells <- "<td>3,722</td><td>2,910</td><td>22</td><td>3,722</td><td>\u2013</td>"
+    expect_match(shown(output$funnel), cells, fixed = TRUE)
   })
 })
 
