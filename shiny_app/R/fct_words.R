@@ -138,7 +138,18 @@ definitions <- c(
   ),
   value = "Views and adds by the event's own value; history is not rewritten.",
   complete = paste(
-    "For each hour of keys: every object ever listed is loaded, quarantined, pending or gone.",
+    "For each hour of keys: every object ever listed is loaded, quarantined, pending or gone",
+    "(deleted before it was loaded). Quarantined: its newest version has a record that could not",
+    "be loaded.",
     "Gap: ended over 2 hours ago and not listed since, or pending over 2 hours."
   )
 )
+  ),
+  runs = paste(
+    "Records read = stored + duplicate + quarantined + erased + expired. Objects: loaded and",
+    "quarantined. Duplicate: stored already; in conflict: a duplicate that differs in time, name,",
+    "client or session. Erased: was erased before and came again. Expired: older than what is kept."
+  ),
+  quarantine = paste(
+    "Records of each object's newest version that could not be loaded, by reason, until a reload",
+    "takes them. An object that cannot be read at all counts as one."

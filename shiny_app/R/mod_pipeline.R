@@ -27,15 +27,25 @@ fresh_strip <- function(fresh, zone) {
     cell("Newest event", fmt_instant(fresh$newest_event_at, zone), "newest", fresh$newest_event_at,
          "Time of the newest stored event."),
     cell("Events", fmt_count(fresh$events_stored), "events", fresh$events_stored,
-         "Events stored since the warehouse began, each once."),
+         "Events stored since the warehouse began, each once; those gone since are among them."),
     cell("Loaded", fmt_count(fresh$objects_loaded), "loaded", fresh$objects_loaded,
-         "Objects of the raw bucket that are loaded."),
+         "Objects of the raw bucket that are loaded; one that was replaced counts again."),
     cell("Quarantined", fmt_count(fresh$objects_quarantined), "quarantined",
          fresh$objects_quarantined,
-         "Objects with at least one record that could not be loaded."),
+         "Objects whose newest version has a record that could not be loaded."),
     cell("Pending", fmt_count(fresh$objects_pending), "pending", fresh$objects_pending,
-         "Objects that were listed and are not loaded yet.")
+         "Objects whose newest version was listed and is not loaded yet.")
   )
+}
+
+# What is seldom there and then matters, in one line under the run's result.
+run_rest <- function(run) {
+  counts <- c(erased = run$events_erased, expired = run$events_expired,
+              "in conflict" = run$events_conflict)
+  counts <- counts[counts > 0]
+  if (length(counts)) {
+    tags$span(class = "sub", paste(fmt_count(counts), names(counts), collapse = ", "))
+  }
 }
 
 runs_table <- function(rows, zone) {
@@ -44,17 +54,21 @@ runs_table <- function(rows, zone) {
     class = "table", "data-testid" = "runs",
     tags$thead(tags$tr(
       lapply(c("Run", "Started", "Result"), tags$th, scope = "col"),
-      lapply(c("Took", "Objects", "Stored", "Duplicate"), tags$th, scope = "col", class = "num")
+      lapply(c("Took", "Objects", "Stored", "Duplicate", "Quarantined"), tags$th,
+             scope = "col", class = "num")
     )),
     tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
       tags$tr(
+        "data-key" = rows$run_id[i], "data-value" = rows$records_quarantined[i],
         tags$td(fmt_count(rows$run_id[i])), tags$td(fmt_instant(rows$started_at[i], zone)),
         tags$td(tags$span(class = paste("badge-s", tone[[rows$result[i]]]), rows$result[i]),
+                run_rest(rows[i, ]),
                 if (!is.na(rows$error[i])) tags$span(class = "sub", rows$error[i])),
         tags$td(class = "num", fmt_seconds(rows$seconds[i])),
         tags$td(class = "num", fmt_count(rows$objects_loaded[i] + rows$objects_quarantined[i])),
         tags$td(class = "num", fmt_count(rows$events_stored[i])),
-        tags$td(class = "num", fmt_count(rows$events_duplicate[i]))
+        tags$td(class = "num", fmt_count(rows$events_duplicate[i])),
+        tags$td(class = "num", fmt_count(rows$records_quarantined[i]))
       )
     }))
   ))
@@ -64,18 +78,19 @@ quarantine_table <- function(rows, zone) {
   sideways("Quarantine", tags$table(
     class = "table", "data-testid" = "quarantine",
     tags$thead(tags$tr(
-      tags$th(scope = "col", "Reason"), tags$th(scope = "col", class = "num", "Objects"),
-      tags$th(scope = "col", class = "num", "Newest")
+      tags$th(scope = "col", "Reason"),
+      lapply(c("Objects", "Records", "Newest"), tags$th, scope = "col", class = "num")
     )),
     tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
       tags$tr(
         "data-key" = rows$reason_code[i], "data-value" = rows$objects[i],
         tags$td(gsub("_", " ", rows$reason_code[i])),
         tags$td(class = "num", fmt_count(rows$objects[i])),
+        tags$td(class = "num", fmt_count(rows$records[i])),
         tags$td(class = "num", fmt_instant(rows$newest_at[i], zone))
       )
     }))
-  )
+  ))
 }
 
 hours_panel <- function(rows, zone) {
@@ -95,7 +110,7 @@ hours_panel <- function(rows, zone) {
       sprintf("No gap in %d hours; %s objects in quarantine.", nrow(rows),
               fmt_count(sum(rows$quarantined)))
     }
-  ))
+  )
 }
 
 # Runs fail and hours pass without any load.
@@ -124,14 +139,15 @@ mod_pipeline_server <- function(id, view, ask) {
         words <- state_words("No run yet", "The rule fires the loader every hour.")
         return(panel("Last runs", words))
       }
-      panel("Last runs", runs_table(rows, view()$zone))
+      panel("Last runs", term = "runs", runs_table(rows, view()$zone))
     }))
     output$quarantine <- shiny::renderUI(drawn_again(function() {
       rows <- ask("quarantine")
       if (!nrow(rows)) {
-        return(panel("Quarantine", state_words("Empty", "Every record could be read.")))
+        words <- state_words("Empty", "No record waits for a reload.")
+        return(panel("Quarantine", term = "quarantine", words))
       }
-      panel("Quarantine", quarantine_table(rows, view()$zone),
+      panel("Quarantine", term = "quarantine", quarantine_table(rows, view()$zone),
             footer = "What could not be loaded is kept with its reason and a sample.")
     }))
   })

@@ -84,7 +84,9 @@ query_runs <- function(db, rows) {
   db_query(db, paste(
     "SELECT run_id::float8, extract(EPOCH FROM started_at)::float8 AS started_at,",
     "extract(EPOCH FROM ended_at - started_at)::float8 AS seconds, result, objects_loaded::float8,",
-    "objects_quarantined::float8, events_stored::float8, events_duplicate::float8, error",
+    "objects_quarantined::float8, events_stored::float8, events_duplicate::float8,",
+    "records_quarantined::float8, events_erased::float8, events_expired::float8,",
+    "events_conflict::float8, error",
     "FROM dashboard.runs($1::integer)"
   ), list(as.character(rows)))
 }

@@ -311,6 +311,41 @@ def filters_change_the_numbers(page: Page, ask: Ask) -> None:
     page.locator("[data-choice=range] [data-value=yesterday]").click()
     drawn(page)
     overview_equals_sql(page, ask)
+        records = page.locator("[data-testid=quarantine] tbody td:nth-child(3)").all_inner_texts()
+        assert records == [
+            f"{count:,}"
+            for _, count in pairs(ask, "dashboard.quarantine_summary()", "reason_code", "records")
+        ]
+
+    eventually(check)
+
+
+def runs_equal_sql(page: Page, ask: Ask) -> None:
+    """The last runs say what became of the records they read, seldom things where there are any."""
+
+    def check() -> None:
+        runs = ask("SELECT json_agg(x) FROM dashboard.runs(12) AS x")
+        lines = page.locator("[data-testid=runs] tbody tr")
+        assert lines.count() == len(runs)
+        for place, run in enumerate(runs):
+            line = lines.nth(place)
+            assert line.get_attribute("data-key") == str(run["run_id"])
+            assert line.locator("td.num").all_inner_texts()[1:] == [
+                f"{run['objects_loaded'] + run['objects_quarantined']:,}",
+                f"{run['events_stored']:,}",
+                f"{run['events_duplicate']:,}",
+                f"{run['records_quarantined']:,}",
+            ]
+            seldom = {
+                "erased": run["events_erased"],
+                "expired": run["events_expired"],
+                "in conflict": run["events_conflict"],
+            }
+            wanted = [f"{count:,} {word}" for word, count in seldom.items() if count]
+            more = [run["error"]] if run["error"] else []
+            assert line.locator(".sub").all_inner_texts() == (
+                [", ".join(wanted), *more] if wanted else more
+            )
     query = parse_qs(urlsplit(page.url).query)
     assert query == {"range": ["yesterday"], "login": ["logged_in"]}
     page.reload()

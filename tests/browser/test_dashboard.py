@@ -75,6 +75,9 @@ def test_the_pipeline_page_is_sqls(dashboard: Dashboard, page: Page) -> None:
 
 def test_filters_change_the_numbers_and_the_url(dashboard: Dashboard, page: Page) -> None:
     checks.show(page, dashboard.url)
+    checks.runs_equal_sql(page, dashboard.ask)
+    seldom = page.locator("[data-testid=runs]").get_by_text("2 erased, 1 expired, 1 in conflict")
+    assert seldom.is_visible()
     checks.filters_change_the_numbers(page, dashboard.ask)
 
 

@@ -62,6 +62,17 @@ canned <- list(
     value = c("keyboard", "not set"), label = c("keyboard", "not set"), views = c(11000, 300),
     adds = c(28, 0), bought_sessions = c(6, 0)
   )
+  ),
+  runs = data.frame(
+    run_id = c(9, 8), started_at = seconds(c("2026-11-24 07:03:00", "2026-11-24 06:03:00")),
+    seconds = c(4.2, 3.9), result = "loaded", objects_loaded = c(810, 790),
+    objects_quarantined = c(0, 6), events_stored = c(1311, 1290), events_duplicate = c(17, 20),
+    records_quarantined = c(0, 1043), events_erased = c(3, 0), events_expired = c(0, 0),
+    events_conflict = c(2, 0), error = NA_character_
+  ),
+  quarantine = data.frame(
+    reason_code = "no_event", objects = 6, records = 1043,
+    newest_at = seconds("2026-11-24 06:03:00")
 )
 
 canned_ask <- function(name, ...) canned[[name]]
