@@ -113,11 +113,15 @@ change_words <- function(now, before, rate = FALSE, n = NULL, good = 1) {
 definitions <- c(
   visitors = "Distinct client_id of the events in range and filter. Exact, not estimated.",
   sessions = paste(
-    "session_id where present, else a gap of more than 30 minutes starts a new one.",
-    "A session belongs to the instant of its first event. No split at midnight."
+    "session_id where present; without it a visitor's gap of more than 30 minutes starts a new",
+    "one. A session belongs to the instant of its first event. No split at midnight. Over 5,000",
+    "events: a robot, left out."
   ),
   conversion = "Sessions with checkout_complete \u00f7 sessions.",
-  cart = "Sessions that viewed and added a product, in any order \u00f7 sessions that viewed one.",
+  cart = paste(
+    "Sessions with a product view and an add to cart, in any order \u00f7 sessions with a product",
+    "view. Sessions that added without a view are counted apart."
+  ),
   bounce = paste(
     "1 \u2212 engaged sessions \u00f7 sessions. Engaged: longer than 10 s, or views over 5 s",
     "apart, or an add to cart, checkout start or checkout complete."
@@ -132,18 +136,21 @@ definitions <- c(
     "the step at all."
   ),
   products = paste(
-    "By product id, category_view left out. Name and price seen: of the newest event that has one.",
-    "Bought: sessions that added it and completed a checkout later, an upper estimate.",
-    "discountPrice is a percentage and is never used as a price."
+    "By product id, category_view left out. Name, labels and price seen: of the newest event that",
+    "has one. Add-to-cart: sessions that viewed and added it, in any order \u00f7 sessions that",
+    "viewed it. Bought: sessions that added it and completed a checkout later, an upper estimate."
   ),
-  value = "Views and adds by the event's own value; history is not rewritten.",
+  unviewed = "Sessions with an add to cart and no product view at all: in no add-to-cart rate.",
+  discount = paste(
+    "discountPrice is no price unless it is above 100 and below the event's price: the storefront",
+    "puts a percentage there. No number here is made of it."
+  ),
+  value = "Product views by the event's own value, newest spelling; history is not rewritten.",
   complete = paste(
     "For each hour of keys: every object ever listed is loaded, quarantined, pending or gone",
     "(deleted before it was loaded). Quarantined: its newest version has a record that could not",
     "be loaded.",
     "Gap: ended over 2 hours ago and not listed since, or pending over 2 hours."
-  )
-)
   ),
   runs = paste(
     "Records read = stored + duplicate + quarantined + erased + expired. Objects: loaded and",
@@ -153,3 +160,5 @@ definitions <- c(
   quarantine = paste(
     "Records of each object's newest version that could not be loaded, by reason, until a reload",
     "takes them. An object that cannot be read at all counts as one."
+  )
+)

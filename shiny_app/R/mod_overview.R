@@ -18,14 +18,21 @@ mod_overview_ui <- function(id) {
 # Each headline: key, term of its definition, how it is counted, whether it is a rate, what is good.
 headlines <- list(
   list(key = "visitors", title = "Visitors", rate = FALSE, good = 1),
-  list(key = "sessions", title = "Sessions", rate = FALSE, good = 1),
+  list(key = "sessions", title = "Sessions", rate = FALSE, good = 1,
+       of = function(x) {
+         if (x$robot_sessions > 0) apart("robots", x$robot_sessions, "more by robots, left out")
+       }),
   list(key = "conversion", title = "Conversion rate", rate = TRUE, good = 1,
        column = "conversion_rate", base = "sessions", digits = 2L),
   list(key = "cart", title = "Add-to-cart rate", rate = TRUE, good = 1,
        column = "add_to_cart_rate", base = "product_view_sessions", digits = 1L,
        of = function(x) {
-         sprintf("%s of %s sessions that viewed", fmt_count(x$add_sessions),
-                 fmt_count(x$product_view_sessions))
+         unviewed <- x$adds_without_view_sessions
+         shiny::tagList(
+           sprintf("%s of %s sessions that viewed", fmt_count(x$add_sessions),
+                   fmt_count(x$product_view_sessions)),
+           if (unviewed > 0) apart("unviewed", unviewed, "more added without a view")
+         )
        }),
   list(key = "bounce", title = "Bounce rate", rate = TRUE, good = -1,
        column = "bounce_rate", base = "sessions", digits = 1L,
@@ -35,6 +42,12 @@ headlines <- list(
        }),
   list(key = "events", title = "Events", rate = FALSE, good = 1)
 )
+
+# What a headline leaves out, in a line of its own.
+apart <- function(key, count, words) {
+  tags$span(class = "apart", "data-testid" = paste0("kpi-", key), "data-value" = exact(count),
+            paste(fmt_count(count), words))
+}
 
 series_values <- function(rows, key) {
   if (key == "conversion") {
@@ -52,6 +65,7 @@ headline_cell <- function(spec, now, before, series, series_before, chosen) {
                          n = if (spec$rate) c(now[[spec$base]], before[[spec$base]]))
   picks <- spec$key %in% names(measures)
   shape <- series_values(series, spec$key)
+  of <- if (!is.null(spec$of)) spec$of(now)
   tags$div(
     class = "kpi", "aria-current" = if (picks && chosen == spec$key) "true",
     "data-testid" = paste0("kpi-", spec$key), "data-value" = exact(value),
@@ -73,7 +87,7 @@ headline_cell <- function(spec, now, before, series, series_before, chosen) {
       sparkline(shape[!series$provisional], series_values(series_before, spec$key),
                 paste(spec$title, "of the complete buckets, and of the period before"))
     },
-    if (!is.null(spec$of)) tags$span(class = "of sub", spec$of(now))
+    if (!is.null(of)) tags$span(class = "of sub", of)
   )
 }
 

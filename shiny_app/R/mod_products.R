@@ -43,6 +43,31 @@ product_table <- function(rows) {
   ))
 }
 
+# What the table's numbers leave out: no rate counts it, no price is taken from it.
+products_footer <- function(shown, kpis) {
+  count <- function(id, value) {
+    tags$b("data-testid" = id, "data-value" = exact(value), fmt_count(value), .noWS = "outside")
+  }
+  shiny::tagList(
+    tags$p(sprintf("The %d most viewed.", shown)),
+    if (kpis$adds_without_view_sessions > 0) {
+      tags$p(
+        "Sessions that added without a view: ",
+        count("unviewed", kpis$adds_without_view_sessions), ". ",
+        info("Added without a view", definitions[["unviewed"]])
+      )
+    },
+    if (kpis$discount_rows > 0) {
+      tags$p(
+        "Discount prices that cannot be a price: ",
+        count("implausible", kpis$implausible_discounts), " of ",
+        count("discounts", kpis$discount_rows), " events with one. ",
+        info("Discount price", definitions[["discount"]])
+      )
+    }
+  )
+}
+
 #' @param total All product views in range and filter, of which these rows are the most
 group_panel <- function(title, rows, total, id) {
   rest <- total - sum(rows$views)
@@ -72,7 +97,7 @@ mod_products_server <- function(id, view, ask) {
     output$products <- shiny::renderUI({
       show("products", product_rows, "Products", function(found) {
         panel("Products", term = "products", product_table(found),
-              footer = sprintf("The %d most viewed.", nrow(found)))
+              footer = products_footer(nrow(found), ask("kpis", view_range(view()))))
       })
     })
     output$categories <- shiny::renderUI({

@@ -13,7 +13,8 @@ query_kpis <- function(db, range) {
   db_query(db, ranged(paste(
     "events::float8, visitors::float8, sessions::float8, converted_sessions::float8,",
     "engaged_sessions::float8, product_view_sessions::float8, add_sessions::float8,",
-    "robot_sessions::float8, conversion_rate, bounce_rate, add_to_cart_rate, abandonment_rate"
+    "robot_sessions::float8, conversion_rate, bounce_rate, add_to_cart_rate, abandonment_rate,",
+    "adds_without_view_sessions::float8, discount_rows::float8, implausible_discounts::float8"
   ), name = "kpis"), range_values(range))
 }
 

@@ -141,6 +141,11 @@ def number(page: Page, testid: str) -> float | None:
     return float(text) if text else None
 
 
+def said(page: Page, testid: str) -> float:
+    """Return a count that the page speaks of only where there is any."""
+    return (number(page, testid) or 0) if page.get_by_test_id(testid).count() else 0
+
+
 def listed(page: Page, testid: str) -> list[list[Any]]:
     """Return key and exact value of each item of a list or table."""
     items: list[list[Any]] = page.locator(f"[data-testid={testid}] [data-key]").evaluate_all(
@@ -172,6 +177,11 @@ def overview_equals_sql(page: Page, ask: Ask) -> None:
         }.items():
             found = number(page, testid)
             assert near(found, kpis[column]), f"{testid}: {found}, SQL says {kpis[column]}"
+        for testid, column in {
+            "kpi-unviewed": "adds_without_view_sessions",
+            "kpi-robots": "robot_sessions",
+        }.items():
+            assert said(page, testid) == kpis[column], testid
         assert listed(page, "event-mix") == pairs(
             ask, call("event_mix", view), "event_name", "events"
         )
@@ -222,26 +232,16 @@ def funnel_equals_sql(page: Page, ask: Ask) -> None:
                 "all => all.map(one => Number(one.dataset.value))"
             )
             assert found == [value for _, value in pairs(ask, source, "step", column)]
-
-    eventually(check)
-
-
-def products_equal_sql(page: Page, ask: Ask) -> None:
-    """Products, categories and brands are the warehouse's, in its order."""
-
-    def check() -> None:
-        view = shown_range(page)
-        for testid, function, key, rows in (
         steps = ask(
             "SELECT json_agg(json_build_array(x.left_sessions, x.still_open_sessions,"
             " x.left_sessions::float8 / nullif(x.closed_sessions - x.still_open_sessions, 0))"
             f" ORDER BY x.step) FROM {source} AS x"
         )
         _left_between_steps(page, steps)
-            ("products", "top_products", "product_id", 25),
-            ("categories", "top_categories", "value", 10),
-            ("brands", "top_brands", "value", 10),
-        ):
+
+    eventually(check)
+
+
 def _left_between_steps(page: Page, steps: list[list[Any]]) -> None:
     """Words under the closed funnel, and its table, for steps of [left, still open, rate]."""
     for place, (left, still_open, rate) in enumerate(steps):
@@ -269,9 +269,26 @@ def funnel_page_speaks_of(page: Page, words: str) -> None:
     assert re.search(rf"[1-9][\d,]* {words}", found), found
 
 
+def products_equal_sql(page: Page, ask: Ask) -> None:
+    """Products, categories and brands are the warehouse's, in its order."""
+
+    def check() -> None:
+        view = shown_range(page)
+        for testid, function, key, rows in (
+            ("products", "top_products", "product_id", 25),
+            ("categories", "top_categories", "value", 10),
+            ("brands", "top_brands", "value", 10),
+        ):
             wanted = pairs(ask, call(function, view, f", {rows}"), key, "views")
             assert wanted
             assert listed(page, testid) == wanted
+        kpis = row(ask, call("kpis", view))
+        for testid, column in (
+            ("unviewed", "adds_without_view_sessions"),
+            ("discounts", "discount_rows"),
+        ):
+            assert said(page, testid) == kpis[column], testid
+        assert said(page, "implausible") == kpis["implausible_discounts"]
 
     eventually(check)
 
@@ -294,23 +311,6 @@ def freshness_equals_sql(page: Page, ask: Ask) -> None:
         assert listed(page, "quarantine") == pairs(
             ask, "dashboard.quarantine_summary()", "reason_code", "objects"
         )
-
-    eventually(check)
-
-
-def filters_change_the_numbers(page: Page, ask: Ask) -> None:
-    """A click changes numbers and URL; the URL restores the view; Back goes back."""
-    everyone = number(page, "kpi-visitors")
-    page.locator("[data-choice=login] [data-value=logged_in]").click()
-    drawn(page)
-    overview_equals_sql(page, ask)
-    some = number(page, "kpi-visitors")
-    assert some is not None
-    assert everyone is not None
-    assert 0 < some < everyone
-    page.locator("[data-choice=range] [data-value=yesterday]").click()
-    drawn(page)
-    overview_equals_sql(page, ask)
         records = page.locator("[data-testid=quarantine] tbody td:nth-child(3)").all_inner_texts()
         assert records == [
             f"{count:,}"
@@ -346,6 +346,23 @@ def runs_equal_sql(page: Page, ask: Ask) -> None:
             assert line.locator(".sub").all_inner_texts() == (
                 [", ".join(wanted), *more] if wanted else more
             )
+
+    eventually(check)
+
+
+def filters_change_the_numbers(page: Page, ask: Ask) -> None:
+    """A click changes numbers and URL; the URL restores the view; Back goes back."""
+    everyone = number(page, "kpi-visitors")
+    page.locator("[data-choice=login] [data-value=logged_in]").click()
+    drawn(page)
+    overview_equals_sql(page, ask)
+    some = number(page, "kpi-visitors")
+    assert some is not None
+    assert everyone is not None
+    assert 0 < some < everyone
+    page.locator("[data-choice=range] [data-value=yesterday]").click()
+    drawn(page)
+    overview_equals_sql(page, ask)
     query = parse_qs(urlsplit(page.url).query)
     assert query == {"range": ["yesterday"], "login": ["logged_in"]}
     page.reload()

@@ -30,7 +30,8 @@ canned <- list(
     events = 21805, visitors = 3171, sessions = 5139, converted_sessions = 248,
     engaged_sessions = 3865, product_view_sessions = 3722, add_sessions = 793, robot_sessions = 0,
     conversion_rate = 248 / 5139, bounce_rate = 1274 / 5139, add_to_cart_rate = 793 / 3722,
-    abandonment_rate = 0.5
+    abandonment_rate = 0.5, adds_without_view_sessions = 12, discount_rows = 5212,
+    implausible_discounts = 4312
   ),
   series = data.frame(
     bucket_at = seconds(c("2026-11-22 17:00:00", "2026-11-23 17:00:00")), events = c(669, 21136),
@@ -61,7 +62,6 @@ canned <- list(
   categories = data.frame(
     value = c("keyboard", "not set"), label = c("keyboard", "not set"), views = c(11000, 300),
     adds = c(28, 0), bought_sessions = c(6, 0)
-  )
   ),
   runs = data.frame(
     run_id = c(9, 8), started_at = seconds(c("2026-11-24 07:03:00", "2026-11-24 06:03:00")),
@@ -73,6 +73,7 @@ canned <- list(
   quarantine = data.frame(
     reason_code = "no_event", objects = 6, records = 1043,
     newest_at = seconds("2026-11-24 06:03:00")
+  )
 )
 
 canned_ask <- function(name, ...) canned[[name]]

@@ -92,6 +92,57 @@ test_that("products show Vietnamese names escaped, prices in dong, and gaps as d
   })
 })
 
+test_that("products say apart what no rate and no price counts", {
+  testServer(mod_products_server, args = list(view = reactive(some_view()), ask = canned_ask), {
+    drawn <- shown(output$products)
+    expect_match(drawn, "data-testid=\"unviewed\" data-value=\"12\"", fixed = TRUE)
+    expect_match(drawn, "data-value=\"4312\">4,312</b> of <b", fixed = TRUE)
+    expect_match(drawn, "data-value=\"5212\">5,212</b> events with one.", fixed = TRUE)
+    expect_match(drawn, "no price unless it is above 100 and below", fixed = TRUE)
+  })
+})
+
+test_that("products say nothing of what is not there", {
+  none <- transform(canned$kpis, adds_without_view_sessions = 0, discount_rows = 0,
+                    implausible_discounts = 0)
+  expect_no_match(html(products_footer(25L, none)), "without|iscount")
+})
+
+test_that("headlines say apart what they leave out, where there is any", {
+  cell <- function(key, now) {
+    spec <- Find(function(one) one$key == key, headlines)
+    html(headline_cell(spec, now, canned$kpis, canned$series, canned$series, "visitors"))
+  }
+  expect_match(cell("cart", canned$kpis), "12 more added without a view", fixed = TRUE)
+  none <- transform(canned$kpis, adds_without_view_sessions = 0)
+  expect_no_match(cell("cart", none), "more added")
+  robots <- transform(canned$kpis, robot_sessions = 2)
+  expect_match(cell("sessions", robots), "2 more by robots, left out", fixed = TRUE)
+  expect_no_match(cell("sessions", canned$kpis), "class=\"of")
+})
+
+test_that("a run shows what it put to quarantine, and what is seldom only where there is any", {
+  testServer(mod_pipeline_server, args = list(view = reactive(some_view()), ask = canned_ask), {
+    drawn <- shown(output$runs)
+    expect_match(drawn, "data-key=\"8\" data-value=\"1043\"", fixed = TRUE)
+    expect_match(drawn, "<td class=\"num\">1,043</td>", fixed = TRUE)
+    expect_match(drawn, "<span class=\"sub\">3 erased, 2 in conflict</span>", fixed = TRUE)
+    expect_identical(lengths(regmatches(drawn, gregexpr("class=\"sub\"", drawn))), 1L)
+    expect_match(drawn, "read = stored + duplicate + quarantined + erased + expired", fixed = TRUE)
+  })
+})
+
+test_that("quarantine counts objects and records, and says so when it is empty", {
+  testServer(mod_pipeline_server, args = list(view = reactive(some_view()), ask = canned_ask), {
+    cells <- "<td class=\"num\">6</td>\\s*<td class=\"num\">1,043</td>"
+    expect_match(shown(output$quarantine), cells)
+  })
+  ask <- function(name, ...) if (name == "quarantine") canned$quarantine[0L, ] else canned[[name]]
+  testServer(mod_pipeline_server, args = list(view = reactive(some_view()), ask = ask), {
+    expect_match(shown(output$quarantine), "No record waits for a reload", fixed = TRUE)
+  })
+})
+
 hours <- data.frame(hour_at = seconds("2026-11-24 06:00:00"), keys = 5, quarantined = 0,
                     state = "complete")
 
