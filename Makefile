@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
 STATE ?= build/demo
 EVENTS ?=
-CLOCK ?= 60
-PORT ?= 3838
+CLOCK ?=
+PORT ?=
 LIVE ?= 1
 # The quick ones first.
 TESTS ?= $(addprefix tests/,unit template warehouse loader dashboard browser molecule system)
@@ -33,7 +33,7 @@ setup-test: ## Install what the tests need as well.
 	@PYTHON=$(PYTHON) ./setup.sh test
 
 demo: setup ## Run the whole layer on this machine; EVENTS=DIR loads your files, CLOCK=60 seconds between runs.
-	@$(SUDO) $(BIN)/python -m demo up --state $(STATE) --clock-period $(CLOCK) --port $(PORT) --live $(LIVE) $(if $(EVENTS),--events "$(EVENTS)")
+	@$(SUDO) $(BIN)/python -m demo up --state $(STATE) $(if $(CLOCK),--clock-period $(CLOCK)) $(if $(PORT),--port $(PORT)) --live $(LIVE) $(if $(EVENTS),--events "$(EVENTS)")
 
 demo-down: ## Stop the demo and leave nothing behind.
 	@if [ -x $(BIN)/python ]; then $(SUDO) $(BIN)/python -m demo down --state $(STATE); else echo "no demo was set up here"; fi
@@ -45,7 +45,7 @@ verify: setup ## Look at a deployment as its users do.
 	@env $(PLAY) playbooks/verify.yml
 
 dashboard: setup ## Open a deployment's dashboard on this machine, until Enter is pressed.
-	@env $(PLAY) -e sbw_local_port=$(PORT) playbooks/dashboard.yml
+	@env $(PLAY) $(if $(PORT),-e sbw_local_port=$(PORT)) playbooks/dashboard.yml
 
 destroy: setup ## Delete a deployment but its raw data and a snapshot; ARGS="-e sbw_destroy=sbw" says that you mean it.
 	@env $(PLAY) playbooks/destroy.yml

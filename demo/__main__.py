@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,8 +22,12 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name)
         command.add_argument("--state", type=Path, required=True, help="directory of this demo")
     up = commands.choices["up"]
-    up.add_argument("--port", type=int, default=3838, help="the dashboard's port on this machine")
-    up.add_argument("--clock-period", type=int, default=60, help="seconds between the rule's runs")
+    up.add_argument(
+        "--port", type=int, default=0, help="the dashboard's port on this machine (3838)"
+    )
+    up.add_argument(
+        "--clock-period", type=int, default=0, help="seconds between the rule's runs (60)"
+    )
     up.add_argument("--events", type=Path, help="load the files of this directory instead")
     up.add_argument("--wanted", type=int, default=22_000, help="events of the shop's last 24 hours")
     up.add_argument("--seed", type=int, default=20_261_124, help="seed of the shop's traffic")
@@ -52,6 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.say()
         print("demo: interrupted; `make demo-down` clears up what is left", file=sys.stderr)
         return 130
+    except Exception as error:
+        console.say()
+        log = state.logs / "demo.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(traceback.format_exc())
+        print(f"demo: {type(error).__name__}: {error} (log: {log})", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
+from botocore.config import Config
 
 from demo import bucket, tunnel
 from demo.console import DemoError
@@ -40,7 +41,7 @@ def instance_id(aws: Mapping[str, str]) -> str:
 def session_document(outputs: Mapping[str, Any]) -> str:
     """Return the name of the analysts' session document among the stacks' outputs."""
     for name, value in outputs.items():
-        if name.endswith("SessionDocument") or name.endswith("SessionDocumentName"):
+        if name.endswith(".SessionDocument"):
             return str(value)
     raise DemoError("the warehouse stack has no output that names the analysts' session document")
 
@@ -56,9 +57,16 @@ def load(aws: Mapping[str, str], payload: Mapping[str, Any], told: Callable[[str
 
     Raises DemoError with the function's answer when it fails.
     """
-    client = tunnel.client("lambda", aws)
-    for attempt in range(1, 200):
-        answer = client.invoke(FunctionName=FUNCTION, Payload=json.dumps(payload).encode())
+    # Longer than the function may run, and never asked twice behind our back.
+    patient = Config(read_timeout=910, retries={"total_max_attempts": 1})
+    client = tunnel.client("lambda", aws, patient)
+    for attempt in range(1, 1000):
+        try:
+            answer = client.invoke(FunctionName=FUNCTION, Payload=json.dumps(payload).encode())
+        except client.exceptions.TooManyRequestsException:  # the rule's run has the only place
+            told(f"run {attempt}: busy")
+            time.sleep(2)
+            continue
         reply = json.loads(answer["Payload"].read() or b"null")
         result = (reply or {}).get("result")
         if answer.get("FunctionError") or result == "failed":
@@ -67,7 +75,7 @@ def load(aws: Mapping[str, str], payload: Mapping[str, Any], told: Callable[[str
             return
         told(f"run {attempt}: {result}")
         time.sleep(2 if result == "busy" else 0)
-    raise DemoError("the function did not come to an end in 200 runs")
+    raise DemoError("the function did not come to an end in 1,000 runs")
 
 
 def go_on(aws: Mapping[str, str], seed: int) -> None:

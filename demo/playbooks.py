@@ -151,10 +151,9 @@ def on_host(
         check=False,
         timeout=300,
     )
-    head, _, output = done.stdout.partition(">>\n")
+    output = done.stdout.partition(">>\n")[2]
     if done.returncode != 0 or not output:
         raise DemoError(
             f"on the host, {argv[0]} failed: {(done.stdout + done.stderr).strip()[-800:]}"
         )
-    del head
     return output.strip()

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import datetime as dt
+import fcntl
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from demo.state import State
 PAGE = "/sbw_dashboard/"
 NEEDED = ("podman", "crun", "mmdebstrap", "unshare", "nsenter", "ip", "nft", "gpg", "dpkg-deb")
 DISK_BYTES = 8 * 2**30  # images, packages and one host, measured 4.5 GiB
+PORT, CLOCK_PERIOD = 3838, 60  # what is taken where nothing is said
 FRESHNESS = "SELECT row_to_json(f) FROM dashboard.freshness() AS f"
 
 
@@ -32,8 +34,8 @@ FRESHNESS = "SELECT row_to_json(f) FROM dashboard.freshness() AS f"
 class Options:
     """What the command line asked for."""
 
-    port: int
-    clock_period: int
+    port: int  # 0: not said
+    clock_period: int  # seconds; 0: not said
     events: Path | None
     wanted: int
     seed: int
@@ -45,9 +47,43 @@ class Options:
         values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(cls)}
         return cls(**values | {"live": bool(arguments.live)})
 
+    def beside(self, facts: Mapping[str, Any]) -> Options:
+        """Fill in what was not said: as the standing demo has it, else the usual."""
+        return dataclasses.replace(
+            self,
+            port=self.port or facts.get("port", PORT),
+            clock_period=self.clock_period or facts.get("clock_period", CLOCK_PERIOD),
+        )
 
-def preflight(state: State, options: Options) -> None:
+
+def stands(state: State) -> bool:
+    """Tell whether the miniature of an earlier `up` runs, all of it."""
+    argv = [sys.executable, "-m", "local_aws", "status", "--state", str(state.folder)]
+    done = subprocess.run(argv, cwd=playbooks.REPOSITORY, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@contextlib.contextmanager
+def alone(state: State) -> Iterator[None]:
+    """Hold the demo's lock; raise DemoError when another command has it."""
+    state.logs.mkdir(parents=True, exist_ok=True)
+    with (state.logs / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError(
+                f"another demo command is under way in {state.folder}: wait for it, or interrupt it"
+            ) from None
+        yield
+
+
+def preflight(state: State, options: Options, standing: bool) -> None:
     """Raise DemoError, naming the remedy, when something is missing or taken; change nothing."""
+    facts = state.facts() if standing else {}
+    if facts and options.clock_period != facts.get("clock_period", options.clock_period):
+        raise DemoError(
+            f"the demo runs with CLOCK={facts['clock_period']}: `make demo-down` before another"
+        )
     missing = [tool for tool in NEEDED if shutil.which(tool) is None]
     if missing:
         raise DemoError(f"{', '.join(missing)} missing: run `make setup`")
@@ -65,7 +101,7 @@ def preflight(state: State, options: Options) -> None:
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    if free < DISK_BYTES:
+    if not standing and free < DISK_BYTES:
         raise DemoError(
             f"{free / 2**30:.1f} GiB are free under {folder}, {DISK_BYTES // 2**30} are needed"
         )
@@ -174,20 +210,31 @@ class ShopWriter(threading.Thread):
 
 
 def up(console: Console, state: State, options: Options) -> None:
-    """Set the demo up, or bring a standing one up to date; on failure nothing is left running."""
-    preflight(state, options)
-    try:
-        _up(Demo(console, state, options))
-    except BaseException:
-        with contextlib.suppress(Exception):
-            down(Console(open(os.devnull, "w")), state)  # noqa: SIM115 - closed by the exit
-        raise
+    """Set the demo up, or bring a standing one up to date.
+
+    On failure nothing is left running that was not there before. Raises DemoError.
+    """
+    standing = stands(state)
+    options = options.beside(state.facts() if standing else {})
+    preflight(state, options, standing)
+    with alone(state):
+        if not standing:
+            state.stop("keep")
+            state.forget()  # of a demo that a crash or a reboot ended
+        try:
+            _up(Demo(console, state, options))
+        except BaseException:
+            if not standing:
+                with contextlib.suppress(Exception):
+                    _down(Console(open(os.devnull, "w")), state)  # noqa: SIM115 - closed by the exit
+            raise
 
 
 def _up(demo: Demo) -> None:
     console, state, options = demo.console, demo.state, demo.options
     with console.step("Start AWS in miniature"):
         local_aws("up", state, "--clock-period", str(options.clock_period))
+    state.note(clock_period=options.clock_period)
     demo.aws = state.environment()
     writer = None
     now = dt.datetime.now(dt.UTC)
@@ -300,6 +347,14 @@ def _closing(demo: Demo) -> None:
 
 def down(console: Console, state: State) -> None:
     """Stop everything of the demo; the caches under build/cache and the logs stay."""
+    if state.folder.is_dir():
+        with alone(state):
+            _down(console, state)
+    else:
+        console.say("no demo runs here")
+
+
+def _down(console: Console, state: State) -> None:
     with console.step("Stop the dashboard's tunnel and the shop"):
         state.stop("keep")
     with console.step("Stop AWS in miniature"):

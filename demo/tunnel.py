@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import signal
 import subprocess
@@ -14,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from demo.console import DemoError
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 
-def client(service: str, aws: Mapping[str, str]) -> Any:
+
+def client(service: str, aws: Mapping[str, str], config: Config | None = None) -> Any:
     """Return a boto3 client that reaches AWS the way the environment of a controller says."""
     return boto3.client(
         service,  # type: ignore[call-overload]
@@ -26,24 +28,21 @@ def client(service: str, aws: Mapping[str, str]) -> Any:
         endpoint_url=aws.get("AWS_ENDPOINT_URL"),
         aws_access_key_id=aws["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=aws["AWS_SECRET_ACCESS_KEY"],
+        config=config,
     )
 
 
-def session_command(
-    plugin: str, instance: str, document: str, port: int, aws: Mapping[str, str]
-) -> list[str]:
-    """Start a port forwarding session and return the plugin's command line, as the AWS CLI makes it."""
-    request = {
-        "Target": instance,
-        "DocumentName": document,
-        "Parameters": {"localPortNumber": [str(port)]},
-    }
-    answer = client("ssm", aws).start_session(**request)
-    reply = {key: answer[key] for key in ("SessionId", "TokenValue", "StreamUrl")}
-    endpoint = aws.get("AWS_ENDPOINT_URL") or f"https://ssm.{aws['AWS_REGION']}.amazonaws.com"
+def session_command(plugin: str, instance: str, document: str, port: int, region: str) -> list[str]:
+    """Return the command that an analyst's machine runs: a session, handed to AWS's plugin."""
     return [
-        plugin, json.dumps(reply), aws["AWS_REGION"], "StartSession", "", json.dumps(request), endpoint,
-    ]  # fmt: skip
+        sys.executable,
+        str(REPOSITORY / "playbooks/files/open_dashboard.py"),
+        f"--instance={instance}",
+        f"--document={document}",
+        f"--port={port}",
+        f"--plugin={plugin}",
+        f"--region={region}",
+    ]
 
 
 def keep_open(plugin: str, instance: str, document: str, port: int, aws: Mapping[str, str]) -> None:
@@ -52,7 +51,7 @@ def keep_open(plugin: str, instance: str, document: str, port: int, aws: Mapping
     while True:
         child: subprocess.Popen[bytes] | None = None
         try:
-            command = session_command(plugin, instance, document, port, aws)
+            command = session_command(plugin, instance, document, port, aws["AWS_REGION"])
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, **aws})
             child.wait()
         except Exception as error:

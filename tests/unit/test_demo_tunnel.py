@@ -22,7 +22,7 @@ KEEPER = """
 import sys
 from demo import tunnel
 tunnel.session_command = lambda *_: [sys.executable, "-c", sys.argv[1], sys.argv[2]]
-tunnel.keep_open("plugin", "i-1", "document", 1, {})
+tunnel.keep_open("plugin", "i-1", "document", 1, {"AWS_REGION": "ap-southeast-1"})
 """
 
 
