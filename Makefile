@@ -59,5 +59,6 @@ test-fast: setup-test ## Run the tests that need no container, no PostgreSQL and
 lint: setup-test ## Check the style of everything.
 	@BIN=$(BIN) ./lint.sh
 
-lock: ## Pin the newest versions that fit pyproject.toml.
+lock: setup-test ## Pin the newest versions that fit pyproject.toml, the function's as well.
 	@BIN=$(BIN) ./requirements/lock.sh
+	@$(BIN)/python playbooks/files/build_lambda_zip.py lock

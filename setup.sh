@@ -19,6 +19,8 @@ command -v apt-get >/dev/null || die "this needs Debian (apt-get is missing)"
 command -v "$python" >/dev/null || die "$python is missing: apt-get install python3 python3-venv"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
   || die "$("$python" --version) is too old: Python 3.11 or newer is needed"
+"$python" -c 'import ensurepip, venv' 2>/dev/null \
+  || die "$python has no venv: apt-get install python3-venv"
 as_root=()
 if [ "$(id -u)" != 0 ]; then
   command -v sudo >/dev/null || die "root rights are needed: run as root, or install sudo"
@@ -49,7 +51,7 @@ if ! sha256sum --status --check "$stamp" 2>/dev/null; then
   if [ "$group" = demo ] && sha256sum --status --check "$venv/.test.sha256" 2>/dev/null; then exit 0; fi
   step "Install Python packages ($lock)"
   {
-    [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+    [ -x "$venv/bin/pip" ] || "$python" -m venv --clear "$venv"
     "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes -r "$lock"
   } </dev/null >build/setup-pip.log 2>&1 \
     || die "the Python packages could not be installed (is there a network? see build/setup-pip.log)"
