@@ -18,10 +18,11 @@ LIVE ?= 1
 TESTS ?= $(addprefix tests/,unit template warehouse loader dashboard browser molecule system)
 # Another inventory beside inventory/, for other names, sizes or a second environment; further words for Ansible.
 INVENTORY ?=
+FUNCTION ?= SBW_Lamda_ETL
 ARGS ?=
 PLAY = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-playbook -i inventory $(if $(INVENTORY),-i "$(INVENTORY)") $(ARGS)
 
-.PHONY: help setup setup-test demo demo-down test test-fast lint lock deploy verify dashboard destroy
+.PHONY: help setup setup-test demo demo-down test test-fast lint lock deploy verify dashboard backfill destroy
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +47,10 @@ verify: setup ## Look at a deployment as its users do.
 
 dashboard: setup ## Open a deployment's dashboard on this machine, until Enter is pressed.
 	@env $(PLAY) $(if $(PORT),-e sbw_local_port=$(PORT)) playbooks/dashboard.yml
+
+backfill: setup-test ## Load the key hours from FROM= to TO= (2026-01-01), again until nothing of them is left.
+	@test -n "$(FROM)" -a -n "$(TO)" || { echo "make backfill FROM=2026-01-01 TO=2026-02-01" >&2; exit 2; }
+	@$(BIN)/python -m etl_lambda --function "$(FUNCTION)" --from "$(FROM)" --to "$(TO)"
 
 destroy: setup ## Delete a deployment but its raw data and a snapshot; ARGS="-e sbw_destroy=sbw" says that you mean it.
 	@env $(PLAY) playbooks/destroy.yml

@@ -84,7 +84,10 @@ def function_caller(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     client = boto3.client("lambda", config=config)
 
     def call(payload: dict[str, Any]) -> dict[str, Any]:
-        answered = client.invoke(FunctionName=name, Payload=json.dumps(payload).encode())
+        try:
+            answered = client.invoke(FunctionName=name, Payload=json.dumps(payload).encode())
+        except client.exceptions.TooManyRequestsException:  # another run has the only place
+            return {"result": "busy"}
         reply = json.loads(answered["Payload"].read())
         if "FunctionError" in answered:
             message = str(reply.get("errorMessage", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import urllib.request
 
@@ -11,9 +12,10 @@ from tests import toolbox
 from tests.system.conftest import STATE, Running
 
 BUCKET = "clickstream-s3-ingest"
+LATE = "5b1f0a6e-6d3c-4d0a-9a57-0c3f7f4f2a11"
 
 
-def make(target: str, *more: str) -> subprocess.CompletedProcess[str]:
+def make(target: str, *more: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the Makefile as its operator would, the miniature in the place of AWS."""
     arguments = " ".join(["-i demo/inventory.yml", *more])
     return subprocess.run(
@@ -21,6 +23,7 @@ def make(target: str, *more: str) -> subprocess.CompletedProcess[str]:
             *(".venv/bin/python", "-m", "local_aws", "exec", "--state", str(STATE), "--"),
             *("make", target, f"INVENTORY={STATE}/inventory.yml", f"ARGS={arguments}"),
             f"PORT={toolbox.free_port()}",
+            *(f"{name}={value}" for name, value in settings.items()),
         ],
         cwd=toolbox.REPOSITORY,
         stdin=subprocess.DEVNULL,
@@ -48,6 +51,16 @@ def test_make_dashboard_opens_the_page_and_closes_the_tunnel(demo: Running) -> N
     # The demo's own tunnel is another one, and stands.
     with urllib.request.urlopen(f"http://127.0.0.1:{demo.port}/sbw_dashboard/") as answer:
         assert answer.status == 200
+
+
+def test_make_backfill_loads_what_arrived_late_under_an_old_hour(demo: Running) -> None:
+    event = {"eventName": "home_view", "eventId": LATE, "clientId": "c-back", "sessionId": "s-back"}
+    key = "events/2021/02/03/04/event-late.json"
+    demo.client("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(event).encode())
+    done = make("backfill", FROM="2021-02-01", TO="2021-03-01")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1])["result"] == "loaded"
+    assert demo.sql(f"SELECT count(*) FROM clickstream_events WHERE event_id = '{LATE}'") == 1
 
 
 def test_make_destroy_asks_to_be_meant(demo: Running) -> None:
