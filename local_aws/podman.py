@@ -25,7 +25,14 @@ if [ -z "$pid" ] || [ ! -d "/proc/$pid" ]; then
   echo "podman: no miniature runs in {directory}: run 'python -m local_aws up' first" >&2
   exit 125
 fi
-exec nsenter --target "$pid" --mount --net --pid --ipc --wdns="$PWD" {env} podman "$@"
+# Where a container's files are, as the container itself sees them: Ansible's connection copies to
+# there. The answer of podman's own mount has meaning inside alone.
+if [ "$1" = mount ] && [ $# = 2 ]; then
+  first=$({enter} inspect --format '{{{{.State.Pid}}}}' "$2") || exit
+  echo "/proc/$pid/root/proc/$first/root"
+  exit
+fi
+exec {enter} "$@"
 """
 
 
@@ -87,7 +94,8 @@ class Podman:
         wrapper = _WRAPPER.format(
             directory=self.state.directory,
             record=self.namespace.record_file,
-            env=" ".join(f'"{part}"' for part in self._environment("storage.conf")),
+            enter='nsenter --target "$pid" --mount --net --pid --ipc --wdns="$PWD" '
+            + " ".join(f'"{part}"' for part in [*self._environment("storage.conf"), "podman"]),
         )
         write_atomically(self.state.podman_wrapper, wrapper, mode=0o755)
 
