@@ -48,10 +48,12 @@ END;
 COMMENT ON FUNCTION etl.unknown_objects(text[], text[])
 IS 'Ordinals (from 1) of the versions that the ledger does not hold as loaded or quarantined, or holds (is_held) but not as the newest of their key.';
 
+-- Not ORDER BY and LIMIT: before the table's first statistics that walks its primary key for every new key.
 CREATE FUNCTION etl.hour_of_key(key text, otherwise timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE
 RETURN coalesce(
-    (SELECT o.key_hour FROM etl.objects AS o WHERE o.object_key = key ORDER BY o.object_id LIMIT 1), otherwise
+    (SELECT (array_agg(o.key_hour ORDER BY o.object_id))[1] FROM etl.objects AS o WHERE o.object_key = key),
+    otherwise
 );
 COMMENT ON FUNCTION etl.hour_of_key(text, timestamptz)
 IS 'Hour that a key was booked in when it was first listed, or another for a new key.';
