@@ -62,14 +62,23 @@ def test_the_code_is_named_by_its_contents() -> None:
     assert template("etl")["Parameters"]["CodeKey"]["AllowedPattern"] == r"lambda/[0-9a-f]{64}\.zip"
 
 
-def test_the_function_runs_in_the_private_subnet_one_at_a_time() -> None:
+def test_the_function_runs_in_the_private_subnet() -> None:
     assert function()["VpcConfig"] == {
         "SubnetIds": [{"Fn::ImportValue": {"Fn::Sub": "${NetworkStackName}-PrivateSubnet"}}],
         "SecurityGroupIds": [
             {"Fn::ImportValue": {"Fn::Sub": "${NetworkStackName}-LambdaSecurityGroup"}}
         ],
     }
-    assert function()["ReservedConcurrentExecutions"] == 1
+
+
+def test_no_concurrency_is_reserved_unless_asked_for() -> None:
+    assert function()["ReservedConcurrentExecutions"] == {
+        "Fn::If": ["ReservesConcurrency", {"Ref": "ReservedConcurrency"}, {"Ref": "AWS::NoValue"}]
+    }
+    assert template("etl")["Parameters"]["ReservedConcurrency"]["Default"] == 0
+    assert template("etl")["Conditions"]["ReservesConcurrency"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "ReservedConcurrency"}, "0"]}]
+    }
 
 
 def test_the_functions_rights_are_these_and_no_more() -> None:

@@ -535,3 +535,36 @@ def test_deleted_stack_leaves_only_what_it_retains(plane: RunningPlane, stacks: 
     assert volume["State"] == "available"
     with pytest.raises(ClientError, match=r"InvalidVpcEndpointId\.NotFound"):
         ec2.describe_vpc_endpoints(VpcEndpointIds=[made["Ssm"]])
+
+
+FUNCTION = """
+Parameters: {Places: {Type: Number, Default: 0}}
+Conditions: {Reserves: !Not [!Equals [!Ref Places, "0"]]}
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties: {AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: []}}
+  Function:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: python3.13
+      Handler: index.handler
+      Role: !GetAtt Role.Arn
+      Code: {ZipFile: "handler = print"}
+      ReservedConcurrentExecutions: !If [Reserves, !Ref Places, !Ref AWS::NoValue]
+Outputs: {Name: {Value: !Ref Function}}
+"""
+
+
+def test_concurrency_is_reserved_only_while_the_template_says_so(
+    plane: RunningPlane, stacks: Any
+) -> None:
+    name = outputs(create(stacks, "places", FUNCTION))["Name"]
+    client = plane.client("lambda")
+    found = []
+    for places in (None, "2", "0"):
+        if places is not None:
+            update(stacks, "places", FUNCTION, Places=places)
+        answer = client.get_function_concurrency(FunctionName=name)
+        found.append(answer.get("ReservedConcurrentExecutions"))
+    assert found == [None, 2, None]
