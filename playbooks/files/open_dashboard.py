@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Open the dashboard on this machine's loopback, through Session Manager, until interrupted.
 
-    open_dashboard.py --instance i-… --document NAME [--port 3838] [--pid-file FILE] [--plugin PATH]
+    open_dashboard.py --instance i-… --document NAME [--port 3838] [--plugin PATH]
+        [--pid-file FILE] [--log FILE]
 
 Starts a session with the stack's own document and hands it to AWS's session-manager-plugin, with
 the arguments that the AWS CLI gives it; the AWS CLI itself is not needed.
@@ -28,7 +29,12 @@ def main() -> None:
     parser.add_argument("--plugin", default="session-manager-plugin", help="AWS's plugin")
     parser.add_argument("--region", default=None, help="AWS region")
     parser.add_argument("--pid-file", type=Path, help="gets the process id, to end it by")
+    parser.add_argument("--log", type=Path, help="gets what this and the plugin print")
     arguments = parser.parse_args()
+    if arguments.log:
+        log = os.open(arguments.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
     plugin = shutil.which(arguments.plugin)
     if plugin is None:
         sys.exit(
