@@ -16,11 +16,13 @@ PORT ?=
 LIVE ?= 1
 # The quick ones first.
 TESTS ?= $(addprefix tests/,unit template warehouse loader dashboard browser molecule system)
-# Another inventory beside inventory/, for other names, sizes or a second environment; further words for Ansible.
+# The inventory of an environment (a second one has its own); one beside it, for other names or sizes; further words
+# for Ansible.
+BASE_INVENTORY ?= inventory
 INVENTORY ?=
 FUNCTION ?= SBW_Lamda_ETL
 ARGS ?=
-PLAY = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-playbook -i inventory $(if $(INVENTORY),-i "$(INVENTORY)") $(ARGS)
+PLAY = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-playbook -i "$(BASE_INVENTORY)" $(if $(INVENTORY),-i "$(INVENTORY)") $(ARGS)
 
 .PHONY: help setup setup-test demo demo-down test test-fast lint lock deploy verify dashboard backfill destroy
 
