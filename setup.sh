@@ -9,7 +9,7 @@ python=${PYTHON:-python3}
 venv=.venv
 packages=(podman crun netavark aardvark-dns uidmap mmdebstrap iproute2 iptables nftables apt-utils
   dpkg-dev gpg gpg-agent gpgv e2fsprogs openssl procps ca-certificates)
-[ "$group" = test ] && packages+=(chromium fonts-dejavu-core)
+[ "$group" = test ] && packages+=(chromium fonts-dejavu-core libatomic1)
 
 die() { echo "setup: $*" >&2; exit 1; }
 step() { printf '%-52s' "$1"; started=$SECONDS; }
