@@ -15,7 +15,7 @@ CLOCK ?=
 PORT ?=
 LIVE ?= 1
 # The quick ones first.
-TESTS ?= $(addprefix tests/,unit template warehouse loader dashboard browser molecule system)
+TESTS ?= $(addprefix tests/,unit template playbooks warehouse loader dashboard browser molecule system)
 # The inventory of an environment (a second one has its own); one beside it, for other names or sizes; further words
 # for Ansible.
 BASE_INVENTORY ?= inventory
