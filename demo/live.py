@@ -63,7 +63,7 @@ def load(aws: Mapping[str, str], payload: Mapping[str, Any], told: Callable[[str
     for attempt in range(1, 1000):
         try:
             answer = client.invoke(FunctionName=FUNCTION, Payload=json.dumps(payload).encode())
-        except client.exceptions.TooManyRequestsException:  # the rule's run has the only place
+        except client.exceptions.TooManyRequestsException:  # as at an account's limit
             told(f"run {attempt}: busy")
             time.sleep(2)
             continue

@@ -86,7 +86,7 @@ def function_caller(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     def call(payload: dict[str, Any]) -> dict[str, Any]:
         try:
             answered = client.invoke(FunctionName=name, Payload=json.dumps(payload).encode())
-        except client.exceptions.TooManyRequestsException:  # another run has the only place
+        except client.exceptions.TooManyRequestsException:  # as at an account's limit
             return {"result": "busy"}
         reply = json.loads(answered["Payload"].read())
         if "FunctionError" in answered:
