@@ -49,7 +49,7 @@ def test_a_name_with_a_door_has_its_address(client: str, name: str, address: str
     "name",
     [
         "example.com",
-        "deb.debian.org",
+        "packages.example.org",
         "ec2.ap-southeast-1.amazonaws.com",
         "ssm.eu-west-1.amazonaws.com",
         "x.ssm.ap-southeast-1.amazonaws.com",
