@@ -1,14 +1,27 @@
-"""A real browser, for the tests of the dashboard alone and for those of the whole demo."""
+"""What several folders of tests share: marks by folder, and a real browser."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+
+# Folders all of whose tests need what the mark says (pyproject.toml).
+MARKS = {"browser": "toolbox", "loader": "toolbox", "system": "system"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        mark = MARKS.get(item.path.relative_to(here).parts[0])
+        if mark is not None:
+            item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")

@@ -39,12 +39,6 @@ server {{
 """
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.toolbox)
-
-
 @dataclasses.dataclass(frozen=True)
 class Dashboard:
     """A running dashboard, its warehouse, and the way to ask that."""

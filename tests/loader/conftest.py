@@ -29,12 +29,6 @@ LOGIN = "etl_loader_a"
 BUCKET = "clickstream-s3-ingest"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.toolbox)
-
-
 @pytest.fixture(scope="session")
 def s3_url() -> Iterator[str]:
     """The address of an S3 server in a process of its own."""

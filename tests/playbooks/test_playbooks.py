@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.control_server import free_port, running_plane
+from tests.toolbox import free_port
+from tests.unit.control_server import running_plane
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOST_PLAYS = ("configure.yml", "lambda_package.yml", "verify.yml")

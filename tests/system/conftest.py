@@ -21,12 +21,6 @@ from tests.system import leftovers
 STATE = toolbox.REPOSITORY / "build" / f"system-{os.getpid()}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.system)
-
-
 @dataclasses.dataclass(frozen=True)
 class Running:
     """A demo that is up: what it printed, and ways to ask it."""

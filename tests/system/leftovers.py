@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,12 +26,6 @@ def _loop_devices(text: str) -> Iterator[str]:
         with contextlib.suppress(OSError):
             if text in file.read_text():
                 yield f"loop device {file.parent.parent.name}: {file.read_text().strip()}"
-
-
-def interfaces() -> set[str]:
-    """Return the names of the machine's own network interfaces."""
-    listed = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
-    return {line.split(":")[1].strip() for line in listed.splitlines()}
 
 
 def found(state: Path) -> list[str]:

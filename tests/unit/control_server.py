@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from botocore.config import Config
 from local_aws.control.app import ControlPlane
 from local_aws.control.server import HttpServer
 from local_aws.control.settings import Settings
+from tests.toolbox import free_port
 
 
 class RunningPlane:
@@ -34,12 +34,6 @@ class RunningPlane:
             aws_secret_access_key="secret",
             config=Config(retries={"total_max_attempts": 1}, proxies={}, **config),
         )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

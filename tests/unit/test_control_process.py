@@ -10,7 +10,7 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
-from tests.unit.control_server import free_port
+from tests.toolbox import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -18,6 +18,7 @@ from demo import bucket, playbooks, stages
 from demo.console import Console, DemoError
 from demo.state import State
 from local_aws import cli
+from tests.toolbox import free_port
 
 OPTIONS = stages.Options(port=0, clock_period=0, events=None, wanted=10, seed=1, live=False)
 
@@ -30,12 +31,6 @@ def state(tmp_path: Path) -> State:
 @pytest.fixture
 def has_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stages, "NEEDED", ())
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_without_root_it_says_so(
