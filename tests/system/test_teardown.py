@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import urllib.request
 
@@ -18,6 +19,8 @@ LATE = "5b1f0a6e-6d3c-4d0a-9a57-0c3f7f4f2a11"
 def make(target: str, *more: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the Makefile as its operator would, the miniature in the place of AWS."""
     arguments = " ".join(["-i demo/inventory.yml", *more])
+    # The operator is not inside another make, as these tests are: it would name its folders.
+    inherited = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
     return subprocess.run(
         [
             *(".venv/bin/python", "-m", "local_aws", "exec", "--state", str(STATE), "--"),
@@ -26,6 +29,7 @@ def make(target: str, *more: str, **settings: str) -> subprocess.CompletedProces
             *(f"{name}={value}" for name, value in settings.items()),
         ],
         cwd=toolbox.REPOSITORY,
+        env={name: value for name, value in os.environ.items() if name not in inherited},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
