@@ -48,6 +48,8 @@ def session_command(plugin: str, instance: str, document: str, port: int, region
 def keep_open(plugin: str, instance: str, document: str, port: int, aws: Mapping[str, str]) -> None:
     """Hold the tunnel until told to end (SIGTERM); a session that ends is started anew."""
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
+    # A shell's background job ignores the interrupt, and so would the plugin that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     while True:
         child: subprocess.Popen[bytes] | None = None
         try:

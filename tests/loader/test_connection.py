@@ -34,6 +34,20 @@ class Certificates:
     server: Path
 
 
+def _usage(**allowed: bool) -> x509.KeyUsage:
+    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment")
+    more = ("key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(**{name: allowed.get(name, False) for name in (*names, *more)})
+
+
+CA_USAGE = _usage(key_cert_sign=True, crl_sign=True)
+SERVER_USAGE = _usage(digital_signature=True)
+
+
+def _issuer(key: ec.EllipticCurvePrivateKey) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+
+
 def make_certificates(home: Path) -> Certificates:
     authority_key = ec.generate_private_key(ec.SECP256R1())
     server_key = ec.generate_private_key(ec.SECP256R1())
@@ -52,6 +66,10 @@ def make_certificates(home: Path) -> Certificates:
             .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
             .not_valid_after(datetime(2040, 1, 1, tzinfo=UTC))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+            # Python 3.13 verifies strictly: these have to be there.
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+            .add_extension(_issuer(authority_key), False)
+            .add_extension(CA_USAGE if ca else SERVER_USAGE, critical=True)
         )
 
     authority = builder(name, authority_key, True).sign(authority_key, hashes.SHA256())

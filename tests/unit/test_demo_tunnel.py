@@ -19,7 +19,8 @@ except KeyboardInterrupt:
     pathlib.Path(sys.argv[1], "interrupted").touch()
 """
 KEEPER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a shell's background job
 from demo import tunnel
 tunnel.session_command = lambda *_: [sys.executable, "-c", sys.argv[1], sys.argv[2]]
 tunnel.keep_open("plugin", "i-1", "document", 1, {"AWS_REGION": "ap-southeast-1"})
