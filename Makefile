@@ -14,6 +14,8 @@ EVENTS ?=
 CLOCK ?=
 PORT ?=
 LIVE ?= 1
+ONLY ?=
+SIZE ?= 20000000
 # The quick ones first.
 TESTS ?= $(addprefix tests/,unit template playbooks warehouse loader dashboard browser molecule system)
 # The inventory of an environment (a second one has its own); one beside it, for other names or sizes; further words
@@ -24,7 +26,7 @@ FUNCTION ?= SBW_Lamda_ETL
 ARGS ?=
 PLAY = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-playbook -i "$(BASE_INVENTORY)" $(if $(INVENTORY),-i "$(INVENTORY)") $(ARGS)
 
-.PHONY: help setup setup-test demo demo-down test test-fast lint lock deploy verify dashboard backfill destroy
+.PHONY: help setup setup-test demo demo-down test test-fast bench lint lock deploy verify dashboard backfill destroy
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +64,9 @@ test: setup-test ## Run every test.
 
 test-fast: setup-test ## Run the tests that need no container, no PostgreSQL and no root.
 	@$(BIN)/python -m pytest -q tests/unit tests/template
+
+bench: setup-test ## Measure against plain SQL and DuckDB, into build/bench.json; ONLY=warehouse a part, SIZE=200000 events.
+	@$(SUDO) $(BIN)/python -m tests.bench $(if $(ONLY),--only "$(ONLY)") --size $(SIZE)
 
 lint: setup-test ## Check the style of everything.
 	@BIN=$(BIN) ./lint.sh

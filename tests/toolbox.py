@@ -258,6 +258,10 @@ class PostgresServer:
         self.stop(signal.SIGQUIT)
         self._stack.close()
 
+    def _command(self, argv: Sequence[str]) -> list[str]:
+        """Return the command line that runs `argv` where the data directory is."""
+        return command(argv, "postgres")
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         options = {
@@ -271,7 +275,7 @@ class PostgresServer:
             argv += ["-c", f"{name}={value}"]
         with (self._home / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command(argv, "postgres"),
+                self._command(argv),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
