@@ -4,7 +4,23 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL ROLE dwh_owner;
 
-CREATE FUNCTION etl.lists_present(request jsonb, at timestamptz) RETURNS boolean
+DROP FUNCTION dashboard.kpis(timestamptz, timestamptz, text, jsonb);
+DROP FUNCTION dashboard.series(timestamptz, timestamptz, text, jsonb, text);
+DROP FUNCTION dashboard.event_mix(timestamptz, timestamptz, text, jsonb);
+DROP FUNCTION dashboard.login_states(timestamptz, timestamptz, text, jsonb);
+DROP FUNCTION dashboard.funnel(timestamptz, timestamptz, text, jsonb, text[]);
+DROP FUNCTION dashboard.top_products(timestamptz, timestamptz, text, jsonb, integer);
+DROP FUNCTION dashboard.top_categories(timestamptz, timestamptz, text, jsonb, integer);
+DROP FUNCTION dashboard.top_brands(timestamptz, timestamptz, text, jsonb, integer);
+DROP FUNCTION dashboard.filter_values(text);
+DROP FUNCTION etl.session_events(timestamptz, timestamptz, jsonb);
+DROP FUNCTION etl.sessions_in(timestamptz, timestamptz, jsonb);
+DROP FUNCTION etl.events_in(timestamptz, timestamptz, jsonb);
+DROP FUNCTION etl.closed_steps(text[], timestamptz[], text[]);
+DROP FUNCTION etl.passes(jsonb, text, text);
+DROP FUNCTION etl.label(text);
+
+CREATE OR REPLACE FUNCTION etl.lists_present(request jsonb, at timestamptz) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN NOT request ?| ARRAY['quarantine', 'erase']
 AND coalesce((request ->> 'from')::timestamptz <= at AND (request ->> 'to')::timestamptz > at, true)
@@ -12,7 +28,7 @@ AND starts_with(to_char(at AT TIME ZONE 'UTC', '"events/"YYYY/MM/DD/'), coalesce
 COMMENT ON FUNCTION etl.lists_present(jsonb, timestamptz)
 IS 'Whether a request lists the hour it is made in: a backfill of old keys says nothing of what came since.';
 
-CREATE FUNCTION etl.data_until() RETURNS timestamptz
+CREATE OR REPLACE FUNCTION etl.data_until() RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 RETURN (
@@ -22,106 +38,347 @@ RETURN (
 COMMENT ON FUNCTION etl.data_until()
 IS 'Start of the newest run that listed up to its start and left nothing pending.';
 
-CREATE FUNCTION etl.passes(filter jsonb, field text, value text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(jsonb_typeof(filter -> field), 'null') = 'null'
-OR filter -> field = '[]'::jsonb
-OR filter -> field ? etl.value_key(value);
-COMMENT ON FUNCTION etl.passes(jsonb, text, text)
-IS 'Whether a value is among a filter''s values of one field; a filter without the field lets all pass.';
+-- A filter as the numbers of its values; NULL: a field lets all pass.
+CREATE TYPE etl.numbers AS (logins smallint[], categories smallint[], brands smallint[], names smallint[]); -- noqa: LT01
+COMMENT ON TYPE etl.numbers IS 'A filter by the numbers of its values (etl.terms); NULL: the field lets all pass.';
 
-CREATE FUNCTION etl.label(value text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(nullif(etl.trim_value(value), ''), 'not set');
-COMMENT ON FUNCTION etl.label(text)
-IS 'How a value is shown: its spelling without white space at the ends; empty is "not set".';
-
-CREATE FUNCTION etl.events_in(from_at timestamptz, to_at timestamptz, filter jsonb)
-RETURNS SETOF public.clickstream_events
-LANGUAGE sql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT e.*
-    FROM public.clickstream_events AS e
-    WHERE
-        e.event_timestamp >= events_in.from_at AND e.event_timestamp < events_in.to_at
-        AND (
-            events_in.filter IS NULL
-            OR etl.passes(events_in.filter, 'login_state', etl.login_state(e.user_login_state))
-            AND etl.passes(events_in.filter, 'category', e.context_product_category)
-            AND etl.passes(events_in.filter, 'brand', e.context_product_brand)
-            AND etl.passes(events_in.filter, 'event_name', e.event_name)
-        );
+CREATE FUNCTION etl.term_numbers(filter jsonb, field text) RETURNS smallint[]
+LANGUAGE sql STABLE
+RETURN CASE
+    WHEN
+        coalesce(jsonb_typeof(term_numbers.filter -> term_numbers.field), 'null') = 'null'
+        OR term_numbers.filter -> term_numbers.field = '[]'::jsonb THEN NULL
+    ELSE ARRAY(
+        SELECT t.term_no FROM etl.terms AS t
+        WHERE t.field = term_numbers.field AND term_numbers.filter -> term_numbers.field ? t.key
+    )
 END;
-COMMENT ON FUNCTION etl.events_in(timestamptz, timestamptz, jsonb)
-IS 'Events in [from, to) that pass all of a filter.';
+COMMENT ON FUNCTION etl.term_numbers(jsonb, text) IS 'Numbers of a filter''s values of one field; NULL for a filter without it.';
 
-CREATE FUNCTION etl.sessions_in(from_at timestamptz, to_at timestamptz, filter jsonb)
-RETURNS SETOF etl.sessions
-LANGUAGE sql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION etl.filter_numbers(filter jsonb) RETURNS etl.numbers
+LANGUAGE sql STABLE
+RETURN (
+    etl.term_numbers(filter, 'login_state'), etl.term_numbers(filter, 'category'),
+    etl.term_numbers(filter, 'brand'), etl.term_numbers(filter, 'event_name')
+)::etl.numbers;
+COMMENT ON FUNCTION etl.filter_numbers(jsonb) IS 'A filter by numbers.';
+
+-- These two have no settings of their own, so that the planner can put them into the query.
+CREATE FUNCTION etl.events_in(from_at timestamptz, to_at timestamptz, n etl.numbers) RETURNS SETOF etl.event_facts
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT f.*
+    FROM etl.event_facts AS f
+    WHERE
+        f.event_at >= events_in.from_at AND f.event_at < events_in.to_at
+        AND ((events_in.n).logins IS NULL OR f.login_no = ANY((events_in.n).logins))
+        AND ((events_in.n).categories IS NULL OR f.category_no = ANY((events_in.n).categories))
+        AND ((events_in.n).brands IS NULL OR f.brand_no = ANY((events_in.n).brands))
+        AND ((events_in.n).names IS NULL OR f.name_no = ANY((events_in.n).names));
+END;
+COMMENT ON FUNCTION etl.events_in(timestamptz, timestamptz, etl.numbers) IS 'Events in [from, to) that pass all of a filter.';
+
+CREATE FUNCTION etl.sessions_in(
+    from_at timestamptz, to_at timestamptz, n etl.numbers, ended_after timestamptz DEFAULT '-infinity'
+) RETURNS SETOF etl.session_facts
+LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT s.*
-    FROM etl.sessions AS s
+    FROM etl.session_facts AS s
     WHERE
-        s.started_at >= sessions_in.from_at AND s.started_at < sessions_in.to_at
-        AND etl.passes(sessions_in.filter, 'login_state', s.login_state)
-        AND (
-            NOT coalesce(sessions_in.filter ?| ARRAY['category', 'brand', 'event_name'], false)
-            OR EXISTS (
-                SELECT FROM public.clickstream_events AS e
-                WHERE
-                    e.session_id = s.session_id
-                    AND e.event_timestamp BETWEEN s.started_at AND s.ended_at
-                    AND etl.passes(sessions_in.filter, 'category', e.context_product_category)
-                    AND etl.passes(sessions_in.filter, 'brand', e.context_product_brand)
-                    AND etl.passes(sessions_in.filter, 'event_name', e.event_name)
-            )
-            OR s.session_id IS NULL AND EXISTS (
-                SELECT FROM public.clickstream_events AS e
-                WHERE
-                    e.session_id IS NULL AND e.client_id = s.client_id
-                    AND e.event_timestamp BETWEEN s.started_at AND s.ended_at
-                    AND etl.passes(sessions_in.filter, 'category', e.context_product_category)
-                    AND etl.passes(sessions_in.filter, 'brand', e.context_product_brand)
-                    AND etl.passes(sessions_in.filter, 'event_name', e.event_name)
-            )
+        (sessions_in.n).brands IS NULL AND (sessions_in.n).names IS NULL
+        AND s.started_at >= sessions_in.from_at AND s.started_at < sessions_in.to_at
+        AND s.ended_at > sessions_in.ended_after
+        AND ((sessions_in.n).logins IS NULL OR s.login_no = ANY((sessions_in.n).logins))
+        AND ((sessions_in.n).categories IS NULL OR s.categories && (sessions_in.n).categories)
+    UNION ALL
+    SELECT s.*
+    FROM etl.session_facts AS s
+    WHERE
+        ((sessions_in.n).brands IS NOT NULL OR (sessions_in.n).names IS NOT NULL)
+        AND s.started_at >= sessions_in.from_at AND s.started_at < sessions_in.to_at
+        AND s.ended_at > sessions_in.ended_after
+        AND ((sessions_in.n).logins IS NULL OR s.login_no = ANY((sessions_in.n).logins))
+        AND s.session_no IN (
+            SELECT f.session_no
+            FROM etl.event_facts AS f
+            WHERE
+                f.event_at >= sessions_in.from_at AND f.event_at <= (
+                    SELECT max(x.ended_at) FROM etl.session_facts AS x
+                    WHERE x.started_at >= sessions_in.from_at AND x.started_at < sessions_in.to_at
+                )
+                AND ((sessions_in.n).categories IS NULL OR f.category_no = ANY((sessions_in.n).categories))
+                AND ((sessions_in.n).brands IS NULL OR f.brand_no = ANY((sessions_in.n).brands))
+                AND ((sessions_in.n).names IS NULL OR f.name_no = ANY((sessions_in.n).names))
         );
 END;
-COMMENT ON FUNCTION etl.sessions_in(timestamptz, timestamptz, jsonb)
-IS 'Sessions that start in [from, to): one event passes category, brand and event together, the session its login state.';
+COMMENT ON FUNCTION etl.sessions_in(timestamptz, timestamptz, etl.numbers, timestamptz)
+IS 'Sessions that start in [from, to), and end after an instant: one event passes category, brand and name together, the session its login state.';
 
-CREATE FUNCTION etl.session_events(from_at timestamptz, to_at timestamptz, filter jsonb)
-RETURNS TABLE (
-    session_no bigint, event_id uuid, event_timestamp timestamptz, event_name text, product_id text,
-    category text, brand text
-)
-LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION etl.open_after() RETURNS timestamptz
+LANGUAGE sql STABLE
+RETURN coalesce(etl.data_until() - interval '30 minutes', 'infinity');
+COMMENT ON FUNCTION etl.open_after() IS 'Sessions that end after this instant are still open.';
+
+CREATE FUNCTION etl.spans(from_at timestamptz, to_at timestamptz, zone text, origin timestamptz)
+RETURNS TABLE (level smallint, begins_at timestamptz, ends_at timestamptz)
+LANGUAGE plpgsql STABLE ROWS 4
 SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    before timestamptz := from_at - interval '1 microsecond';
+    slot_from timestamptz := date_bin('30 minutes', before, origin) + interval '30 minutes';
+    slot_to timestamptz := date_bin('30 minutes', to_at, origin);
+    day_from timestamptz := (date_trunc('day', before AT TIME ZONE zone) + interval '1 day') AT TIME ZONE zone;
+    day_to timestamptz := date_trunc('day', to_at, zone);
+    month_from timestamptz := (date_trunc('month', before AT TIME ZONE zone) + interval '1 month') AT TIME ZONE zone;
+    month_to timestamptz := date_trunc('month', to_at, zone);
+BEGIN
+    IF slot_from >= slot_to THEN
+        slot_from := to_at;
+        slot_to := to_at;
+    END IF;
+    IF day_from >= day_to THEN
+        day_from := slot_to;
+        day_to := slot_to;
+    END IF;
+    IF month_from >= month_to THEN
+        month_from := day_to;
+        month_to := day_to;
+    END IF;
+    RETURN QUERY
+    SELECT s.level, s.begins_at, s.ends_at
+    FROM (VALUES
+        (3::smallint, month_from, month_to), (2::smallint, day_from, month_from), (2::smallint, month_to, day_to),
+        (1::smallint, slot_from, day_from), (1::smallint, day_to, slot_to), (0::smallint, from_at, slot_from),
+        (0::smallint, slot_to, to_at)
+    ) AS s (level, begins_at, ends_at)
+    WHERE s.begins_at < s.ends_at;
+END
+$$;
+COMMENT ON FUNCTION etl.spans(timestamptz, timestamptz, text, timestamptz)
+IS 'Takes [from, to) apart into whole months, days and slots of the rollups, and what is left at the edges (level 0).';
+
+CREATE FUNCTION etl.edge_spans(edges timestamptz[])
+RETURNS TABLE (bucket integer, level smallint, begins_at timestamptz, ends_at timestamptz)
+LANGUAGE sql STABLE ROWS 10
+BEGIN ATOMIC
+    SELECT b.i, s.level, s.begins_at, s.ends_at
+    FROM (SELECT etl.shop_zone() AS zone, etl.grid_origin() AS origin) AS c
+    CROSS JOIN generate_series(1, cardinality(edge_spans.edges) - 1) AS b (i)
+    CROSS JOIN LATERAL etl.spans(edge_spans.edges[b.i], edge_spans.edges[b.i + 1], c.zone, c.origin) AS s;
+END;
+COMMENT ON FUNCTION etl.edge_spans(timestamptz[]) IS 'The spans of every bucket between two of some edges.';
+
+CREATE TYPE etl.event_sums AS (
+    bucket integer, events bigint, discounts bigint, plausible_discounts bigint, visitors public.roaringbitmap
+);
+COMMENT ON TYPE etl.event_sums IS 'Events of a bucket, counted from 1, and the clients they are of.';
+
+CREATE TYPE etl.session_sums AS (
+    bucket integer, sessions bigint, robots bigint, converted bigint, engaged bigint, viewed bigint, added bigint,
+    unviewed bigint, carts bigint, abandoned bigint, checkouts bigint, reached_2 bigint, reached_3 bigint,
+    reached_4 bigint, views bigint, cart_value_missing bigint, cart_value numeric
+);
+COMMENT ON TYPE etl.session_sums IS 'Sessions that start in a bucket, counted from 1, as the columns of etl.segments.';
+
+CREATE FUNCTION etl.read_events(edges timestamptz[], n etl.numbers) RETURNS SETOF etl.event_sums
+LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT
-        s.session_no, e.event_id, e.event_timestamp, etl.value_key(e.event_name), e.context_product_id,
-        e.context_product_category, e.context_product_brand
-    FROM etl.sessions_in(
-        session_events.from_at, session_events.to_at, session_events.filter
-    ) AS s
-    INNER JOIN public.clickstream_events AS e ON e.session_id = s.session_id
-    WHERE s.events <= 5000
-    UNION ALL
-    SELECT
-        s.session_no, e.event_id, e.event_timestamp, etl.value_key(e.event_name), e.context_product_id,
-        e.context_product_category, e.context_product_brand
-    FROM etl.sessions_in(
-        session_events.from_at, session_events.to_at, session_events.filter
-    ) AS s
-    INNER JOIN public.clickstream_events AS e
-        ON
-            e.client_id = s.client_id
-            AND e.event_timestamp BETWEEN s.started_at AND s.ended_at
-    WHERE s.session_id IS NULL AND e.session_id IS NULL AND s.events <= 5000;
+        width_bucket(f.event_at, read_events.edges), count(*), count(*) FILTER (WHERE f.discount_no > 0),
+        count(*) FILTER (WHERE f.discount_no = 2), public.rb_build_agg(f.visitor_no)
+    FROM etl.events_in(
+        read_events.edges[1], read_events.edges[cardinality(read_events.edges)], read_events.n
+    ) AS f
+    GROUP BY 1;
 END;
-COMMENT ON FUNCTION etl.session_events(timestamptz, timestamptz, jsonb)
-IS 'The events of the sessions that start in [from, to) and pass a filter, by the key of their name; robots left out.';
+COMMENT ON FUNCTION etl.read_events(timestamptz[], etl.numbers) IS 'Sums of events between edges, from the events themselves.';
+
+CREATE FUNCTION etl.read_sessions(edges timestamptz[], n etl.numbers) RETURNS SETOF etl.session_sums
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT
+        width_bucket(s.started_at, read_sessions.edges),
+        count(*) FILTER (WHERE s.events <= 5000), count(*) FILTER (WHERE s.events > 5000),
+        count(*) FILTER (WHERE s.events <= 5000 AND s.is_completed),
+        count(*) FILTER (WHERE s.events <= 5000 AND s.is_engaged),
+        count(*) FILTER (WHERE s.events <= 5000 AND s.has_product_view),
+        count(*) FILTER (WHERE s.events <= 5000 AND s.has_product_view AND s.has_add),
+        count(*) FILTER (WHERE s.events <= 5000 AND s.has_add AND NOT s.has_product_view),
+        count(*) FILTER (WHERE s.events <= 5000 AND s.has_add),
+        count(*) FILTER (WHERE s.events <= 5000 AND s.is_abandoned),
+        count(*) FILTER (WHERE s.events <= 5000 AND s.has_checkout_start),
+        count(s.add_at) FILTER (WHERE s.events <= 5000),
+        count(s.start_at) FILTER (WHERE s.events <= 5000),
+        count(s.complete_at) FILTER (WHERE s.events <= 5000),
+        coalesce(sum(s.views) FILTER (WHERE s.events <= 5000), 0),
+        coalesce(sum(s.cart_value_missing) FILTER (WHERE s.events <= 5000), 0),
+        coalesce(sum(s.cart_value) FILTER (WHERE s.events <= 5000), 0)
+    FROM etl.sessions_in(
+        read_sessions.edges[1], read_sessions.edges[cardinality(read_sessions.edges)], read_sessions.n
+    ) AS s
+    GROUP BY 1;
+END;
+COMMENT ON FUNCTION etl.read_sessions(timestamptz[], etl.numbers)
+IS 'Sums of the sessions that start between edges, from the sessions themselves.';
+
+-- A nested loop from a few spans into the rollups' keys is what these are for, whatever the planner thinks of it.
+CREATE FUNCTION etl.rolled_events(edges timestamptz[], n etl.numbers) RETURNS SETOF etl.event_sums
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    categories smallint[] := coalesce((n).categories, '{0}');
+    logins smallint[] := coalesce((n).logins, CASE WHEN (n).categories IS NULL THEN '{0}'::smallint[] ELSE '{1,2,3,4,5}' END);
+BEGIN
+    RETURN QUERY
+    WITH span AS MATERIALIZED (
+        SELECT p.bucket, p.level, p.begins_at, p.ends_at FROM etl.edge_spans(edges) AS p
+    ),
+
+    part AS (
+        SELECT p.bucket, s.events::bigint, s.discounts::bigint, s.plausible_discounts::bigint, s.visitors
+        FROM span AS p
+        INNER JOIN etl.segments AS s
+            ON s.level = p.level AND s.at >= p.begins_at AND s.at < p.ends_at
+        WHERE p.level > 0 AND s.category_no = ANY (categories) AND s.login_no = ANY (logins)
+        UNION ALL
+        SELECT p.bucket, e.events, e.discounts, e.plausible_discounts, e.visitors
+        FROM span AS p CROSS JOIN LATERAL etl.read_events(ARRAY[p.begins_at, p.ends_at], n) AS e
+        WHERE p.level = 0
+    )
+
+    SELECT
+        p.bucket, sum(p.events)::bigint, sum(p.discounts)::bigint, sum(p.plausible_discounts)::bigint,
+        public.rb_or_agg(p.visitors)
+    FROM part AS p
+    GROUP BY p.bucket;
+END
+$$;
+COMMENT ON FUNCTION etl.rolled_events(timestamptz[], etl.numbers)
+IS 'Sums of events between edges, from the rollups: for filters of login states and categories.';
+
+CREATE FUNCTION etl.rolled_sessions(edges timestamptz[], n etl.numbers) RETURNS SETOF etl.session_sums
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    categories smallint[] := coalesce((n).categories, '{0}');
+    logins smallint[] := coalesce((n).logins, CASE WHEN (n).categories IS NULL THEN '{0}'::smallint[] ELSE '{1,2,3,4,5}' END);
+BEGIN
+    RETURN QUERY
+    WITH span AS MATERIALIZED (
+        SELECT p.bucket, p.level, p.begins_at, p.ends_at FROM etl.edge_spans(edges) AS p
+    ),
+
+    part AS (
+        SELECT
+            p.bucket, s.sessions, s.robots, s.converted, s.engaged, s.viewed, s.added, s.unviewed, s.carts,
+            s.abandoned, s.checkouts, s.reached_2, s.reached_3, s.reached_4, s.views, s.cart_value_missing,
+            s.cart_value
+        FROM span AS p
+        INNER JOIN etl.segments AS s
+            ON s.level = p.level AND s.at >= p.begins_at AND s.at < p.ends_at
+        WHERE p.level > 0 AND s.category_no = ANY (categories) AND s.login_no = ANY (logins)
+        UNION ALL
+        SELECT
+            p.bucket, r.sessions, r.robots, r.converted, r.engaged, r.viewed, r.added, r.unviewed, r.carts,
+            r.abandoned, r.checkouts, r.reached_2, r.reached_3, r.reached_4, r.views, r.cart_value_missing,
+            r.cart_value
+        FROM span AS p CROSS JOIN LATERAL etl.read_sessions(ARRAY[p.begins_at, p.ends_at], n) AS r
+        WHERE p.level = 0
+    )
+
+    SELECT
+        p.bucket, sum(p.sessions)::bigint, sum(p.robots)::bigint, sum(p.converted)::bigint, sum(p.engaged)::bigint,
+        sum(p.viewed)::bigint, sum(p.added)::bigint, sum(p.unviewed)::bigint, sum(p.carts)::bigint,
+        sum(p.abandoned)::bigint, sum(p.checkouts)::bigint, sum(p.reached_2)::bigint, sum(p.reached_3)::bigint,
+        sum(p.reached_4)::bigint, sum(p.views)::bigint, sum(p.cart_value_missing)::bigint, sum(p.cart_value)
+    FROM part AS p
+    GROUP BY p.bucket;
+END
+$$;
+COMMENT ON FUNCTION etl.rolled_sessions(timestamptz[], etl.numbers)
+IS 'Sums of the sessions that start between edges, from the rollups: for filters of login states and at most one category.';
+
+CREATE FUNCTION etl.event_totals(edges timestamptz[], n etl.numbers) RETURNS SETOF etl.event_sums
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (n).brands IS NULL AND (n).names IS NULL THEN
+        RETURN QUERY SELECT r.* FROM etl.rolled_events(edges, n) AS r;
+    ELSE
+        RETURN QUERY SELECT r.* FROM etl.read_events(edges, n) AS r;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl.event_totals(timestamptz[], etl.numbers)
+IS 'Sums of events of each bucket between edges, by the shortest way; a bucket without any has no row.';
+
+CREATE FUNCTION etl.session_totals(edges timestamptz[], n etl.numbers) RETURNS SETOF etl.session_sums
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A session may hold several of the categories: their counts do not add up.
+    IF (n).brands IS NULL AND (n).names IS NULL AND coalesce(cardinality((n).categories), 1) <= 1 THEN
+        RETURN QUERY SELECT r.* FROM etl.rolled_sessions(edges, n) AS r;
+    ELSE
+        RETURN QUERY SELECT r.* FROM etl.read_sessions(edges, n) AS r;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl.session_totals(timestamptz[], etl.numbers)
+IS 'Sums of the sessions that start in each bucket between edges, by the shortest way; a bucket without any has no row.';
+
+CREATE FUNCTION etl.bucket_edges(from_at timestamptz, to_at timestamptz, zone text, bucket text) RETURNS timestamptz[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    step interval := CASE bucket WHEN 'hour' THEN interval '1 hour' WHEN 'day' THEN interval '1 day'
+        WHEN 'week' THEN interval '1 week' END;
+BEGIN
+    IF step IS NULL THEN
+        RAISE EXCEPTION 'bucket is %: use hour, day or week', bucket USING ERRCODE = '22023';
+    END IF;
+    IF bucket = 'hour' THEN
+        -- Hours are those of every quarter, for zones whose offset, or change of it, is no whole hour.
+        RETURN ARRAY(
+            SELECT DISTINCT date_trunc('hour', q.at, zone)
+            FROM generate_series(date_trunc('hour', from_at, zone), to_at, interval '15 minutes') AS q (at)
+            WHERE q.at < to_at
+            ORDER BY 1
+        ) || to_at;
+    END IF;
+    -- Days and weeks step in local time: a day of 23 or 25 hours is one day.
+    RETURN ARRAY(
+        SELECT d.at AT TIME ZONE zone
+        FROM generate_series(
+            date_trunc(bucket, from_at AT TIME ZONE zone), to_at AT TIME ZONE zone, step
+        ) AS d (at)
+        WHERE d.at AT TIME ZONE zone < to_at
+        ORDER BY 1
+    ) || to_at;
+END
+$$;
+COMMENT ON FUNCTION etl.bucket_edges(timestamptz, timestamptz, text, text)
+IS 'Where the local hours, days or weeks that [from, to) touches begin; the last edge is to.';
+
+CREATE FUNCTION etl.clip(edges timestamptz[], from_at timestamptz) RETURNS timestamptz[]
+LANGUAGE sql IMMUTABLE
+RETURN from_at || edges[2:];
+COMMENT ON FUNCTION etl.clip(timestamptz[], timestamptz) IS 'Edges whose first bucket begins where the range does.';
 
 CREATE FUNCTION dashboard.kpis(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL)
 RETURNS TABLE (
@@ -131,52 +388,42 @@ RETURNS TABLE (
     abandonment_rate float8, cart_value numeric, cart_value_missing bigint,
     adds_without_view_sessions bigint, discount_rows bigint, implausible_discounts bigint
 )
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    WITH event AS (
-        SELECT
-            count(*) AS events, count(DISTINCT e.client_id) AS visitors,
-            count(e.context_product_discount_price) AS discounts,
-            count(*) FILTER (
-                WHERE e.context_product_discount_price > 100
-                AND e.context_product_discount_price < e.context_product_price
-            ) AS plausible
-        FROM etl.events_in(kpis.from_at, kpis.to_at, kpis.filter) AS e
-    ),
-
-    session AS (
-        SELECT
-            count(*) FILTER (WHERE NOT r.is_robot) AS sessions,
-            count(*) FILTER (WHERE s.is_completed AND NOT r.is_robot) AS converted,
-            count(*) FILTER (WHERE s.is_engaged AND NOT r.is_robot) AS engaged,
-            count(*) FILTER (WHERE s.has_product_view AND NOT r.is_robot) AS viewed,
-            count(*) FILTER (WHERE s.has_product_view AND s.has_add AND NOT r.is_robot) AS added,
-            count(*) FILTER (WHERE s.has_add AND NOT s.has_product_view AND NOT r.is_robot) AS unviewed,
-            count(*) FILTER (WHERE s.has_add AND NOT r.is_robot AND NOT r.is_open) AS carts,
-            count(*) FILTER (WHERE s.is_abandoned AND NOT r.is_robot AND NOT r.is_open) AS abandoned,
-            count(*) FILTER (WHERE r.is_robot) AS robots,
-            coalesce(sum(s.cart_value) FILTER (WHERE NOT r.is_robot), 0) AS cart_value,
-            coalesce(sum(s.cart_value_missing) FILTER (WHERE NOT r.is_robot), 0) AS missing
-        FROM etl.sessions_in(kpis.from_at, kpis.to_at, kpis.filter) AS s
-        CROSS JOIN LATERAL (
-            SELECT
-                s.events > 5000 AS is_robot,
-                coalesce(s.ended_at > u.data_until - interval '30 minutes', false) AS is_open
-            FROM (SELECT (SELECT etl.data_until()) AS data_until) AS u  -- asked once, not for each row
-        ) AS r
-    )
-
+AS $$
+#variable_conflict use_column
+DECLARE
+    n etl.numbers := etl.filter_numbers(filter);
+    e etl.event_sums;
+    s etl.session_sums;
+    open_carts bigint;
+    open_abandoned bigint;
+BEGIN
+    IF from_at < to_at THEN
+        SELECT t.* INTO e FROM etl.event_totals(ARRAY[from_at, to_at], n) AS t;
+        SELECT t.* INTO s FROM etl.session_totals(ARRAY[from_at, to_at], n) AS t;
+        SELECT count(*) FILTER (WHERE o.has_add), count(*) FILTER (WHERE o.is_abandoned)
+        INTO open_carts, open_abandoned
+        FROM etl.sessions_in(from_at, to_at, n, (SELECT etl.open_after())) AS o WHERE o.events <= 5000;
+    END IF;
+    RETURN QUERY
     SELECT
-        e.events, e.visitors, s.sessions, s.converted, s.engaged, s.viewed, s.added, s.carts, s.abandoned,
-        s.robots,
-        s.converted::float8 / nullif(s.sessions, 0),
-        1 - s.engaged::float8 / nullif(s.sessions, 0),
-        s.added::float8 / nullif(s.viewed, 0),
-        s.abandoned::float8 / nullif(s.carts, 0),
-        s.cart_value, s.missing, s.unviewed, e.discounts, e.discounts - e.plausible
-    FROM event AS e CROSS JOIN session AS s;
-END;
+        coalesce(e.events, 0), coalesce(public.rb_cardinality(e.visitors), 0)::bigint, c.sessions, c.converted,
+        coalesce(s.engaged, 0), c.viewed, c.added, c.carts, c.abandoned, coalesce(s.robots, 0),
+        c.converted::float8 / nullif(c.sessions, 0),
+        1 - s.engaged::float8 / nullif(c.sessions, 0),
+        c.added::float8 / nullif(c.viewed, 0),
+        c.abandoned::float8 / nullif(c.carts, 0),
+        coalesce(s.cart_value, 0), coalesce(s.cart_value_missing, 0), coalesce(s.unviewed, 0),
+        coalesce(e.discounts, 0), coalesce(e.discounts - e.plausible_discounts, 0)
+    FROM (
+        SELECT
+            coalesce(s.sessions, 0) AS sessions, coalesce(s.converted, 0) AS converted,
+            coalesce(s.viewed, 0) AS viewed, coalesce(s.added, 0) AS added,
+            coalesce(s.carts - open_carts, 0) AS carts, coalesce(s.abandoned - open_abandoned, 0) AS abandoned
+    ) AS c;
+END
+$$;
 COMMENT ON FUNCTION dashboard.kpis(timestamptz, timestamptz, text, jsonb)
 IS 'Headline numbers of a range: counts with their numerators, rates (NULL when nothing divides), the cart value estimate of converting sessions, adds without a view, and how many discount prices are none (not above 100 and below the price).';
 
@@ -190,58 +437,19 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    step interval := CASE bucket WHEN 'hour' THEN interval '1 hour' WHEN 'day' THEN interval '1 day'
-        WHEN 'week' THEN interval '1 week' END;
+    n etl.numbers := etl.filter_numbers(filter);
+    edges timestamptz[] := etl.bucket_edges(from_at, to_at, zone, bucket);
+    clipped timestamptz[] := etl.clip(edges, from_at);
+    until timestamptz := etl.data_until();
 BEGIN
-    IF step IS NULL THEN
-        RAISE EXCEPTION 'bucket is %: use hour, day or week', bucket USING ERRCODE = '22023';
-    END IF;
     RETURN QUERY
-    WITH edge AS (
-        -- Days and weeks step in local time: a day of 23 or 25 hours is one day. Hours are those of every
-        -- quarter, for zones whose offset, or change of it, is no whole hour.
-        SELECT b.at, b.next_at
-        FROM (
-            SELECT h.at, lead(h.at, 1, h.at + step) OVER (ORDER BY h.at) AS next_at
-            FROM (
-                SELECT DISTINCT date_trunc('hour', q.at, zone)
-                FROM generate_series(date_trunc('hour', from_at, zone), to_at, interval '15 minutes') AS q (at)
-                WHERE bucket = 'hour' AND q.at < to_at
-            ) AS h (at)
-            UNION ALL
-            SELECT d.at AT TIME ZONE zone, (d.at + step) AT TIME ZONE zone
-            FROM generate_series(
-                date_trunc(bucket, from_at AT TIME ZONE zone), to_at AT TIME ZONE zone, step
-            ) AS d (at)
-            WHERE bucket <> 'hour'
-        ) AS b
-        WHERE b.at < to_at
-    ),
-
-    event AS (
-        SELECT
-            date_trunc(bucket, e.event_timestamp, zone) AS at, count(*) AS events,
-            count(DISTINCT e.client_id) AS visitors
-        FROM etl.events_in(from_at, to_at, filter) AS e
-        GROUP BY 1
-    ),
-
-    session AS (
-        SELECT
-            date_trunc(bucket, s.started_at, zone) AS at, count(*) AS sessions,
-            count(*) FILTER (WHERE s.is_completed) AS converted
-        FROM etl.sessions_in(from_at, to_at, filter) AS s
-        WHERE s.events <= 5000
-        GROUP BY 1
-    )
-
     SELECT
-        b.at, coalesce(e.events, 0), coalesce(e.visitors, 0), coalesce(s.sessions, 0),
-        coalesce(s.converted, 0), coalesce(least(b.next_at, to_at) > etl.data_until(), true)
-    FROM edge AS b
-    LEFT JOIN event AS e ON e.at = b.at
-    LEFT JOIN session AS s ON s.at = b.at
-    ORDER BY b.at;
+        edges[b.i], coalesce(e.events, 0), coalesce(public.rb_cardinality(e.visitors), 0)::bigint,
+        coalesce(s.sessions, 0), coalesce(s.converted, 0), coalesce(edges[b.i + 1] > until, true)
+    FROM generate_series(1, cardinality(edges) - 1) AS b (i)
+    LEFT JOIN etl.event_totals(clipped, n) AS e ON e.bucket = b.i
+    LEFT JOIN etl.session_totals(clipped, n) AS s ON s.bucket = b.i
+    ORDER BY b.i;
 END
 $$;
 COMMENT ON FUNCTION dashboard.series(timestamptz, timestamptz, text, jsonb, text)
@@ -249,34 +457,72 @@ IS 'Headline counts by local hour, day or week (from Monday), every bucket of th
 
 CREATE FUNCTION dashboard.event_mix(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL)
 RETURNS TABLE (event_name text, label text, events bigint)
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT
-        etl.value_key(e.event_name),
-        etl.label((array_agg(e.event_name ORDER BY e.event_timestamp DESC, e.event_id DESC))[1]), count(*)
-    FROM etl.events_in(event_mix.from_at, event_mix.to_at, event_mix.filter) AS e
-    GROUP BY etl.value_key(e.event_name)
-    ORDER BY 3 DESC, 1;
-END;
+SET enable_seqscan = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    n etl.numbers := etl.filter_numbers(filter);
+    is_rolled boolean := n.categories IS NULL AND n.brands IS NULL;
+BEGIN
+    RETURN QUERY
+    SELECT t.key, coalesce(t.label, t.key), c.events
+    FROM (
+        SELECT m.name_no, sum(m.events)::bigint AS events
+        FROM (
+            SELECT o.name_no, o.events::bigint
+            FROM etl.edge_spans(ARRAY[from_at, to_at]) AS p
+            INNER JOIN etl.name_counts AS o ON o.level = p.level AND o.at >= p.begins_at AND o.at < p.ends_at
+            WHERE
+                is_rolled AND (n.logins IS NULL OR o.login_no = ANY (n.logins))
+                AND (n.names IS NULL OR o.name_no = ANY (n.names))
+            UNION ALL
+            SELECT f.name_no, f.events
+            FROM etl.edge_spans(ARRAY[from_at, to_at]) AS p
+            CROSS JOIN LATERAL (
+                SELECT e.name_no, count(*) AS events FROM etl.events_in(p.begins_at, p.ends_at, n) AS e GROUP BY 1
+            ) AS f
+            WHERE is_rolled AND p.level = 0
+            UNION ALL
+            SELECT e.name_no, count(*) FROM etl.events_in(from_at, to_at, n) AS e WHERE NOT is_rolled GROUP BY 1
+        ) AS m
+        GROUP BY m.name_no
+    ) AS c
+    INNER JOIN etl.terms AS t ON t.field = 'event_name' AND t.term_no = c.name_no
+    WHERE c.events > 0
+    ORDER BY c.events DESC, t.key;
+END
+$$;
 COMMENT ON FUNCTION dashboard.event_mix(timestamptz, timestamptz, text, jsonb)
 IS 'Events by name, the most frequent first; the label is the newest spelling.';
 
 CREATE FUNCTION dashboard.login_states(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL)
 RETURNS TABLE (login_state text, sessions bigint, converted_sessions bigint)
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT s.login_state, count(*), count(*) FILTER (WHERE s.is_completed)
-    FROM etl.sessions_in(login_states.from_at, login_states.to_at, login_states.filter) AS s
-    WHERE s.events <= 5000
-    GROUP BY s.login_state
-    ORDER BY 2 DESC, 1;
-END;
+AS $$
+#variable_conflict use_column
+DECLARE
+    n etl.numbers := etl.filter_numbers(filter);
+BEGIN
+    IF from_at >= to_at THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT t.key, s.sessions, s.converted
+    FROM etl.terms AS t
+    CROSS JOIN LATERAL etl.session_totals(
+        ARRAY[from_at, to_at], ROW(ARRAY[t.term_no], n.categories, n.brands, n.names)::etl.numbers
+    ) AS s
+    WHERE t.field = 'login_state' AND (n.logins IS NULL OR t.term_no = ANY (n.logins)) AND s.sessions > 0
+    ORDER BY s.sessions DESC, t.key;
+END
+$$;
 COMMENT ON FUNCTION dashboard.login_states(timestamptz, timestamptz, text, jsonb)
 IS 'Sessions by login state: logged_in if any event is, else guest, anonymous, other, not set.';
 
-CREATE FUNCTION etl.closed_steps(names text[], instants timestamptz[], steps text[]) RETURNS timestamptz[]
+CREATE FUNCTION etl.closed_steps(names smallint[], instants timestamptz[], steps smallint[]) RETURNS timestamptz[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -284,7 +530,7 @@ DECLARE
     reached timestamptz[] := '{}';
     used integer[] := '{}';
     after timestamptz := '-infinity';
-    step text;
+    step smallint;
     hit integer;
 BEGIN
     FOREACH step IN ARRAY steps LOOP
@@ -299,8 +545,98 @@ BEGIN
     RETURN reached;
 END
 $$;
-COMMENT ON FUNCTION etl.closed_steps(text[], timestamptz[], text[])
+COMMENT ON FUNCTION etl.closed_steps(smallint[], timestamptz[], smallint[])
 IS 'When each step of a closed funnel was reached: the earliest other event not before the last step''s.';
+
+CREATE FUNCTION etl.step_numbers(steps text[]) RETURNS smallint[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF coalesce(cardinality(steps), 0) NOT BETWEEN 2 AND 6 OR array_position(steps, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION 'a funnel has 2 to 6 event names, not %', steps USING ERRCODE = '22023';
+    END IF;
+    RETURN ARRAY(
+        -- A name that no event ever had is reached by nobody.
+        SELECT coalesce(t.term_no, -1)
+        FROM unnest(steps) WITH ORDINALITY AS s (name, i)
+        LEFT JOIN etl.terms AS t ON t.field = 'event_name' AND t.key = etl.value_key(s.name)
+        ORDER BY s.i
+    );
+END
+$$;
+COMMENT ON FUNCTION etl.step_numbers(text[]) IS 'Numbers of the event names of a funnel''s steps.';
+
+CREATE FUNCTION etl.is_default_funnel(steps smallint[]) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN steps = ARRAY[
+    etl.name_no('product_view'), etl.name_no('add_to_cart_click'), etl.name_no('checkout_start'),
+    etl.name_no('checkout_complete')
+];
+COMMENT ON FUNCTION etl.is_default_funnel(smallint[]) IS 'Whether these are the steps that sessions and rollups hold.';
+
+CREATE FUNCTION etl.session_steps(from_at timestamptz, to_at timestamptz, n etl.numbers, steps smallint[])
+RETURNS TABLE (started_at timestamptz, ended_at timestamptz, reached timestamptz[], names smallint[])
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT
+        s.started_at, s.ended_at,
+        etl.closed_steps(
+            array_agg(f.name_no ORDER BY f.event_at, f.event_id),
+            array_agg(f.event_at ORDER BY f.event_at, f.event_id), session_steps.steps
+        ),
+        array_agg(DISTINCT f.name_no)
+    FROM etl.sessions_in(session_steps.from_at, session_steps.to_at, session_steps.n) AS s
+    INNER JOIN etl.event_facts AS f ON f.session_no = s.session_no
+    WHERE s.events <= 5000 AND f.name_no = ANY(session_steps.steps)
+    GROUP BY s.session_no, s.started_at, s.ended_at;
+END;
+COMMENT ON FUNCTION etl.session_steps(timestamptz, timestamptz, etl.numbers, smallint[])
+IS 'Sessions with any of some steps: when each step of the closed funnel was reached, and which steps at all.';
+
+CREATE FUNCTION dashboard.funnel_series(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL,
+    steps text[] DEFAULT ARRAY['product_view', 'add_to_cart_click', 'checkout_start', 'checkout_complete'],
+    bucket text DEFAULT 'day')
+RETURNS TABLE (bucket_at timestamptz, step integer, event_name text, closed_sessions bigint, open_sessions bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    n etl.numbers := etl.filter_numbers(filter);
+    numbers smallint[] := etl.step_numbers(steps);
+    edges timestamptz[] := etl.bucket_edges(from_at, to_at, zone, bucket);
+BEGIN
+    IF etl.is_default_funnel(numbers) THEN
+        RETURN QUERY
+        SELECT edges[b.i], k.step, steps[k.step], coalesce(k.closed, 0), coalesce(k.open, 0)
+        FROM generate_series(1, cardinality(edges) - 1) AS b (i)
+        LEFT JOIN etl.session_totals(etl.clip(edges, from_at), n) AS s ON s.bucket = b.i
+        CROSS JOIN LATERAL (VALUES
+            (1, s.viewed, s.viewed), (2, s.reached_2, s.carts), (3, s.reached_3, s.checkouts),
+            (4, s.reached_4, s.converted)
+        ) AS k (step, closed, open)
+        ORDER BY b.i, k.step;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT edges[b.i], k.step, steps[k.step], coalesce(c.closed, 0), coalesce(c.open, 0)
+    FROM generate_series(1, cardinality(edges) - 1) AS b (i)
+    CROSS JOIN generate_series(1, cardinality(numbers)) AS k (step)
+    LEFT JOIN (
+        SELECT
+            width_bucket(s.started_at, etl.clip(edges, from_at)) AS i, g.step,
+            count(*) FILTER (WHERE cardinality(s.reached) >= g.step) AS closed,
+            count(*) FILTER (WHERE numbers[g.step] = ANY (s.names)) AS open
+        FROM etl.session_steps(from_at, to_at, n, numbers) AS s
+        CROSS JOIN generate_series(1, cardinality(numbers)) AS g (step)
+        GROUP BY 1, 2
+    ) AS c ON c.i = b.i AND c.step = k.step
+    ORDER BY b.i, k.step;
+END
+$$;
+COMMENT ON FUNCTION dashboard.funnel_series(timestamptz, timestamptz, text, jsonb, text[], text)
+IS 'Sessions that start in each local hour, day or week and reach each step, in order (closed) and at all (open).';
 
 CREATE FUNCTION dashboard.funnel(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL,
     steps text[] DEFAULT ARRAY['product_view', 'add_to_cart_click', 'checkout_start', 'checkout_complete'])
@@ -313,49 +649,171 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    keys text[] := ARRAY(
-        SELECT etl.value_key(k.name) FROM unnest(steps) WITH ORDINALITY AS k (name, number) ORDER BY k.number
-    );
+    n etl.numbers := etl.filter_numbers(filter);
+    numbers smallint[] := etl.step_numbers(steps);
+    open_after timestamptz := etl.open_after();
+    t etl.session_sums;
+    closed bigint[];
+    opened bigint[];
+    medians float8[];
+    still_open bigint[];
 BEGIN
-    IF cardinality(keys) NOT BETWEEN 2 AND 6 OR array_position(steps, NULL) IS NOT NULL THEN
-        RAISE EXCEPTION 'a funnel has 2 to 6 event names, not %', steps USING ERRCODE = '22023';
+    IF etl.is_default_funnel(numbers) THEN
+        IF from_at < to_at THEN
+            SELECT s.* INTO t FROM etl.session_totals(ARRAY[from_at, to_at], n) AS s;
+        END IF;
+        closed := ARRAY[t.viewed, t.reached_2, t.reached_3, t.reached_4];
+        opened := ARRAY[t.viewed, t.carts, t.checkouts, t.converted];
+        SELECT ARRAY[
+            NULL,
+            percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(EPOCH FROM s.add_at - s.view_at)::float8),
+            percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(EPOCH FROM s.start_at - s.add_at)::float8),
+            percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(EPOCH FROM s.complete_at - s.start_at)::float8)
+        ] INTO medians
+        FROM etl.sessions_in(from_at, to_at, n) AS s WHERE s.events <= 5000 AND s.add_at IS NOT NULL;
+        SELECT ARRAY[
+            count(*) FILTER (WHERE s.has_product_view AND s.add_at IS NULL),
+            count(*) FILTER (WHERE s.add_at IS NOT NULL AND s.start_at IS NULL),
+            count(*) FILTER (WHERE s.start_at IS NOT NULL AND s.complete_at IS NULL)
+        ] INTO still_open
+        FROM etl.sessions_in(from_at, to_at, n, open_after) AS s WHERE s.events <= 5000;
+    ELSE
+        SELECT
+            array_agg(c.closed ORDER BY c.step), array_agg(c.opened ORDER BY c.step),
+            array_agg(c.median ORDER BY c.step), array_agg(c.still_open ORDER BY c.step)
+        INTO closed, opened, medians, still_open
+        FROM (
+            SELECT
+                g.step, count(*) FILTER (WHERE cardinality(s.reached) >= g.step) AS closed,
+                count(*) FILTER (WHERE numbers[g.step] = ANY (s.names)) AS opened,
+                percentile_cont(0.5) WITHIN GROUP (
+                    ORDER BY extract(EPOCH FROM s.reached[g.step] - s.reached[g.step - 1])::float8
+                ) AS median,
+                count(*) FILTER (WHERE cardinality(s.reached) = g.step AND s.ended_at > open_after) AS still_open
+            FROM etl.session_steps(from_at, to_at, n, numbers) AS s
+            CROSS JOIN generate_series(1, cardinality(numbers)) AS g (step)
+            GROUP BY g.step
+        ) AS c;
     END IF;
     RETURN QUERY
-    WITH session AS (
-        SELECT
-            array_agg(e.event_name) AS names,
-            etl.closed_steps(
-                array_agg(e.event_name ORDER BY e.event_timestamp, e.event_id),
-                array_agg(e.event_timestamp ORDER BY e.event_timestamp, e.event_id), keys
-            ) AS reached,
-            coalesce(min(s.ended_at) > (SELECT etl.data_until()) - interval '30 minutes', false) AS is_open
-        FROM etl.session_events(from_at, to_at, filter) AS e
-        INNER JOIN etl.sessions AS s ON s.session_no = e.session_no
-        WHERE e.event_name = ANY (keys)
-        GROUP BY e.session_no
-    )
-
     SELECT
-        n.step::integer, n.event_name,
-        count(*) FILTER (WHERE cardinality(s.reached) >= n.step),
-        count(*) FILTER (WHERE keys[n.step] = ANY (s.names)),
-        percentile_cont(0.5) WITHIN GROUP (
-            ORDER BY extract(EPOCH FROM s.reached[n.step] - s.reached[n.step - 1])::float8
-        ) FILTER (WHERE n.step > 1 AND cardinality(s.reached) >= n.step),
-        CASE WHEN n.step < cardinality(keys) THEN
-            count(*) FILTER (WHERE cardinality(s.reached) = n.step AND NOT s.is_open)
+        k.step, steps[k.step], coalesce(closed[k.step], 0), coalesce(opened[k.step], 0), medians[k.step],
+        CASE WHEN k.step < cardinality(numbers) THEN
+            coalesce(closed[k.step] - closed[k.step + 1] - still_open[k.step], 0)
         END,
-        CASE WHEN n.step < cardinality(keys) THEN
-            count(*) FILTER (WHERE cardinality(s.reached) = n.step AND s.is_open)
-        END
-    FROM unnest(steps) WITH ORDINALITY AS n (event_name, step)
-    LEFT JOIN session AS s ON true
-    GROUP BY n.step, n.event_name
-    ORDER BY n.step;
+        CASE WHEN k.step < cardinality(numbers) THEN coalesce(still_open[k.step], 0) END
+    FROM generate_series(1, cardinality(numbers)) AS k (step)
+    ORDER BY k.step;
 END
 $$;
 COMMENT ON FUNCTION dashboard.funnel(timestamptz, timestamptz, text, jsonb, text[])
 IS 'Sessions that reached each step in order (closed) and at all (open), with the median seconds from the step before; of the closed, those that left before the next step, and those that may still reach it.';
+
+CREATE TYPE etl.item_sums AS (
+    item_no integer, events bigint, views bigint, adds bigint, removals bigint, wishlisted bigint, view_sessions bigint,
+    add_sessions bigint, bought_sessions bigint
+);
+COMMENT ON TYPE etl.item_sums IS 'What was done with a product, category or brand, as the columns of etl.item_days.';
+
+CREATE FUNCTION etl.read_item_events(item_kind integer, from_at timestamptz, to_at timestamptz, n etl.numbers)
+RETURNS SETOF etl.item_sums
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT
+        k.item_no, count(*), count(*) FILTER (WHERE f.name_no = etl.name_no('product_view')),
+        count(*) FILTER (WHERE f.name_no = etl.name_no('add_to_cart_click')),
+        count(*) FILTER (WHERE f.name_no = etl.name_no('remove_from_cart_click')),
+        count(*) FILTER (WHERE f.name_no = etl.name_no('wishlist_toggle')), 0, 0, 0
+    FROM etl.events_in(read_item_events.from_at, read_item_events.to_at, read_item_events.n) AS f
+    CROSS JOIN LATERAL (
+        SELECT CASE read_item_events.item_kind WHEN 1 THEN f.product_no WHEN 2 THEN f.category_no ELSE f.brand_no END
+    ) AS k (item_no)
+    WHERE
+        k.item_no IS NOT NULL AND (
+            read_item_events.item_kind = 1
+            OR f.name_no IN (etl.name_no('product_view'), etl.name_no('add_to_cart_click'))
+        )
+    GROUP BY k.item_no;
+END;
+COMMENT ON FUNCTION etl.read_item_events(integer, timestamptz, timestamptz, etl.numbers)
+IS 'What the events of a range did with products (kind 1), categories (2) or brands (3).';
+
+CREATE FUNCTION etl.read_item_sessions(item_kind integer, from_at timestamptz, to_at timestamptz, n etl.numbers)
+RETURNS SETOF etl.item_sums
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT
+        m.item_no, 0, 0, 0, 0, 0, count(*) FILTER (WHERE m.is_viewed),
+        count(*) FILTER (WHERE m.is_viewed AND m.is_added), count(*) FILTER (WHERE m.is_bought)
+    FROM etl.item_marks(ARRAY(
+        SELECT s.session_no
+        FROM etl.sessions_in(read_item_sessions.from_at, read_item_sessions.to_at, read_item_sessions.n) AS s
+    )) AS m
+    WHERE m.kind = read_item_sessions.item_kind
+    GROUP BY m.item_no;
+END;
+COMMENT ON FUNCTION etl.read_item_sessions(integer, timestamptz, timestamptz, etl.numbers)
+IS 'What the sessions that start in a range did with products (kind 1), categories (2) or brands (3).';
+
+CREATE FUNCTION etl.rolled_items(item_kind integer, from_at timestamptz, to_at timestamptz) RETURNS SETOF etl.item_sums
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    everything etl.numbers;
+BEGIN
+    RETURN QUERY
+    SELECT
+        o.item_no, o.events::bigint, o.views::bigint, o.adds::bigint, o.removals::bigint, o.wishlisted::bigint,
+        o.view_sessions::bigint, o.add_sessions::bigint, o.bought_sessions::bigint
+    FROM etl.edge_spans(ARRAY[from_at, to_at]) AS p
+    INNER JOIN etl.item_days AS o
+        ON o.kind = item_kind AND o.level = p.level AND o.at >= p.begins_at AND o.at < p.ends_at
+    WHERE p.level >= 2
+    UNION ALL
+    SELECT e.* FROM etl.edge_spans(ARRAY[from_at, to_at]) AS p
+    CROSS JOIN LATERAL etl.read_item_events(item_kind, p.begins_at, p.ends_at, everything) AS e
+    WHERE p.level < 2
+    UNION ALL
+    SELECT s.* FROM etl.edge_spans(ARRAY[from_at, to_at]) AS p
+    CROSS JOIN LATERAL etl.read_item_sessions(item_kind, p.begins_at, p.ends_at, everything) AS s
+    WHERE p.level < 2;
+END
+$$;
+COMMENT ON FUNCTION etl.rolled_items(integer, timestamptz, timestamptz)
+IS 'What was done in a range with products (kind 1), categories (2) or brands (3), in parts to add up: whole days from the rollups.';
+
+CREATE FUNCTION etl.item_totals(item_kind integer, from_at timestamptz, to_at timestamptz, n etl.numbers)
+RETURNS SETOF etl.item_sums
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (n).logins IS NULL AND (n).categories IS NULL AND (n).brands IS NULL AND (n).names IS NULL THEN
+        RETURN QUERY
+        SELECT
+            r.item_no, sum(r.events)::bigint, sum(r.views)::bigint, sum(r.adds)::bigint, sum(r.removals)::bigint,
+            sum(r.wishlisted)::bigint, sum(r.view_sessions)::bigint, sum(r.add_sessions)::bigint,
+            sum(r.bought_sessions)::bigint
+        FROM etl.rolled_items(item_kind, from_at, to_at) AS r
+        GROUP BY r.item_no
+        HAVING sum(r.events) > 0;
+    ELSE
+        RETURN QUERY
+        SELECT
+            e.item_no, e.events, e.views, e.adds, e.removals, e.wishlisted, coalesce(s.view_sessions, 0),
+            coalesce(s.add_sessions, 0), coalesce(s.bought_sessions, 0)
+        FROM etl.read_item_events(item_kind, from_at, to_at, n) AS e
+        LEFT JOIN etl.read_item_sessions(item_kind, from_at, to_at, n) AS s ON s.item_no = e.item_no;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl.item_totals(integer, timestamptz, timestamptz, etl.numbers)
+IS 'What was done in a range with each product (kind 1), category (2) or brand (3) that an event of it has.';
 
 CREATE FUNCTION dashboard.top_products(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL, max_rows integer DEFAULT 50)
 RETURNS TABLE (
@@ -366,68 +824,47 @@ RETURNS TABLE (
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH event AS (
-        SELECT e.*, etl.value_key(e.event_name) AS act
-        FROM etl.events_in(top_products.from_at, top_products.to_at, top_products.filter) AS e
-        WHERE e.context_product_id IS NOT NULL AND etl.value_key(e.event_name) <> 'category_view'
-    ),
-
-    product AS (
-        SELECT
-            e.context_product_id AS id,
-            (array_agg(e.context_product_name ORDER BY e.event_timestamp DESC, e.event_id DESC)
-                FILTER (WHERE etl.trim_value(e.context_product_name) <> ''))[1] AS name,
-            (array_agg(e.context_product_category ORDER BY e.event_timestamp DESC, e.event_id DESC)
-                FILTER (WHERE etl.trim_value(e.context_product_category) <> ''))[1] AS category,
-            (array_agg(e.context_product_brand ORDER BY e.event_timestamp DESC, e.event_id DESC)
-                FILTER (WHERE etl.trim_value(e.context_product_brand) <> ''))[1] AS brand,
-            (array_agg(e.context_product_price ORDER BY e.event_timestamp DESC, e.event_id DESC)
-                FILTER (WHERE e.context_product_price IS NOT NULL))[1] AS price,
-            count(*) FILTER (WHERE e.act = 'product_view') AS views,
-            count(*) FILTER (WHERE e.act = 'add_to_cart_click') AS adds,
-            count(*) FILTER (WHERE e.act = 'remove_from_cart_click') AS removals,
-            count(*) FILTER (WHERE e.act = 'wishlist_toggle') AS wishlisted
-        FROM event AS e
-        GROUP BY e.context_product_id
-    ),
-
-    session AS (
-        SELECT
-            p.product_id AS id,
-            count(*) FILTER (WHERE p.has_view) AS viewed,
-            count(*) FILTER (WHERE p.has_view AND p.first_add_at IS NOT NULL) AS added,
-            count(*) FILTER (WHERE p.first_add_at <= p.last_complete_at) AS bought
-        FROM (
-            SELECT
-                e.session_no, e.product_id,
-                bool_or(e.event_name = 'product_view') AS has_view,
-                min(e.event_timestamp) FILTER (WHERE e.event_name = 'add_to_cart_click') AS first_add_at,
-                min(c.last_complete_at) AS last_complete_at
-            FROM etl.session_events(top_products.from_at, top_products.to_at, top_products.filter) AS e
-            LEFT JOIN (
-                SELECT a.session_no, max(a.event_timestamp) AS last_complete_at
-                FROM etl.session_events(
-                    top_products.from_at, top_products.to_at, top_products.filter
-                ) AS a
-                WHERE a.event_name = 'checkout_complete'
-                GROUP BY a.session_no
-            ) AS c ON c.session_no = e.session_no
-            WHERE e.product_id IS NOT NULL AND e.event_name <> 'category_view'
-            GROUP BY e.session_no, e.product_id
-        ) AS p
-        GROUP BY p.product_id
+    WITH top AS (
+        SELECT p.product_no, p.product_id, t.*
+        FROM etl.item_totals(
+            1, top_products.from_at, top_products.to_at, (SELECT etl.filter_numbers(top_products.filter))
+        ) AS t
+        INNER JOIN etl.products AS p ON p.product_no = t.item_no
+        ORDER BY t.views DESC, t.adds DESC, p.product_id
+        LIMIT top_products.max_rows
     )
 
     SELECT
-        p.id, p.name, p.category, p.brand, p.price, p.views, p.adds, p.removals, p.wishlisted,
-        coalesce(s.viewed, 0), coalesce(s.added, 0), coalesce(s.bought, 0),
-        s.added::float8 / nullif(s.viewed, 0)
-    FROM product AS p LEFT JOIN session AS s ON s.id = p.id
-    ORDER BY p.views DESC, p.adds DESC, p.id
-    LIMIT top_products.max_rows;
+        t.product_id, n.value AS name, c.value AS category, b.value AS brand, r.value::numeric AS price_seen, t.views, t.adds, t.removals, t.wishlisted,
+        t.view_sessions, t.add_sessions, t.bought_sessions, t.add_sessions::float8 / nullif(t.view_sessions, 0)
+    FROM top AS t
+    LEFT JOIN etl.product_labels AS n ON n.product_no = t.product_no AND n.field = 'name'
+    LEFT JOIN etl.product_labels AS c ON c.product_no = t.product_no AND c.field = 'category'
+    LEFT JOIN etl.product_labels AS b ON b.product_no = t.product_no AND b.field = 'brand'
+    LEFT JOIN etl.product_labels AS r ON r.product_no = t.product_no AND r.field = 'price'
+    ORDER BY t.views DESC, t.adds DESC, t.product_id;
 END;
 COMMENT ON FUNCTION dashboard.top_products(timestamptz, timestamptz, text, jsonb, integer)
 IS 'Products by views, category_view left out; name, labels and price seen are those of the newest event that has one; bought: added and completed later (upper estimate).';
+
+CREATE FUNCTION etl.top_terms(
+    item_kind integer, term_field text, from_at timestamptz, to_at timestamptz, filter jsonb, max_rows integer
+)
+RETURNS TABLE (
+    value text, label text, views bigint, adds bigint, view_sessions bigint, bought_sessions bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT n.key, coalesce(n.label, n.key), t.views, t.adds, t.view_sessions, t.bought_sessions
+    FROM etl.item_totals(
+        top_terms.item_kind, top_terms.from_at, top_terms.to_at, (SELECT etl.filter_numbers(top_terms.filter))
+    ) AS t
+    INNER JOIN etl.terms AS n ON n.field = top_terms.term_field AND n.term_no = t.item_no
+    ORDER BY t.views DESC, t.adds DESC, n.key
+    LIMIT top_terms.max_rows;
+END;
+COMMENT ON FUNCTION etl.top_terms(integer, text, timestamptz, timestamptz, jsonb, integer)
+IS 'Product views and adds by category (kind 2) or brand (kind 3).';
 
 CREATE FUNCTION dashboard.top_categories(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL, max_rows integer DEFAULT 20)
 RETURNS TABLE (
@@ -436,46 +873,10 @@ RETURNS TABLE (
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH event AS (
-        SELECT
-            etl.value_key(e.context_product_category) AS value,
-            (array_agg(e.context_product_category ORDER BY e.event_timestamp DESC, e.event_id DESC))[1] AS label,
-            count(*) FILTER (WHERE etl.value_key(e.event_name) = 'product_view') AS views,
-            count(*) FILTER (WHERE etl.value_key(e.event_name) = 'add_to_cart_click') AS adds
-        FROM etl.events_in(top_categories.from_at, top_categories.to_at, top_categories.filter) AS e
-        WHERE etl.value_key(e.event_name) IN ('product_view', 'add_to_cart_click')
-        GROUP BY 1
-    ),
-
-    session AS (
-        SELECT
-            p.value, count(*) FILTER (WHERE p.has_view) AS viewed,
-            count(*) FILTER (WHERE p.first_add_at <= p.last_complete_at) AS bought
-        FROM (
-            SELECT
-                e.session_no, etl.value_key(e.category) AS value,
-                bool_or(e.event_name = 'product_view') AS has_view,
-                min(e.event_timestamp) FILTER (WHERE e.event_name = 'add_to_cart_click') AS first_add_at,
-                min(c.last_complete_at) AS last_complete_at
-            FROM etl.session_events(top_categories.from_at, top_categories.to_at, top_categories.filter) AS e
-            LEFT JOIN (
-                SELECT a.session_no, max(a.event_timestamp) AS last_complete_at
-                FROM etl.session_events(top_categories.from_at, top_categories.to_at, top_categories.filter) AS a
-                WHERE a.event_name = 'checkout_complete'
-                GROUP BY a.session_no
-            ) AS c ON c.session_no = e.session_no
-            WHERE e.event_name IN ('product_view', 'add_to_cart_click')
-            GROUP BY e.session_no, etl.value_key(e.category)
-        ) AS p
-        GROUP BY p.value
-    )
-
-    SELECT
-        e.value, etl.label(e.label), e.views, e.adds, coalesce(s.viewed, 0),
-        coalesce(s.bought, 0)
-    FROM event AS e LEFT JOIN session AS s ON s.value = e.value
-    ORDER BY e.views DESC, e.adds DESC, e.value
-    LIMIT top_categories.max_rows;
+    SELECT t.value, t.label, t.views, t.adds, t.view_sessions, t.bought_sessions
+    FROM etl.top_terms(
+        2, 'category', top_categories.from_at, top_categories.to_at, top_categories.filter, top_categories.max_rows
+    ) AS t;
 END;
 COMMENT ON FUNCTION dashboard.top_categories(timestamptz, timestamptz, text, jsonb, integer)
 IS 'Product views and adds by category (the event''s own value; label = newest spelling).';
@@ -487,51 +888,246 @@ RETURNS TABLE (
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH event AS (
-        SELECT
-            etl.value_key(e.context_product_brand) AS value,
-            (array_agg(e.context_product_brand ORDER BY e.event_timestamp DESC, e.event_id DESC))[1] AS label,
-            count(*) FILTER (WHERE etl.value_key(e.event_name) = 'product_view') AS views,
-            count(*) FILTER (WHERE etl.value_key(e.event_name) = 'add_to_cart_click') AS adds
-        FROM etl.events_in(top_brands.from_at, top_brands.to_at, top_brands.filter) AS e
-        WHERE etl.value_key(e.event_name) IN ('product_view', 'add_to_cart_click')
-        GROUP BY 1
-    ),
-
-    session AS (
-        SELECT
-            p.value, count(*) FILTER (WHERE p.has_view) AS viewed,
-            count(*) FILTER (WHERE p.first_add_at <= p.last_complete_at) AS bought
-        FROM (
-            SELECT
-                e.session_no, etl.value_key(e.brand) AS value,
-                bool_or(e.event_name = 'product_view') AS has_view,
-                min(e.event_timestamp) FILTER (WHERE e.event_name = 'add_to_cart_click') AS first_add_at,
-                min(c.last_complete_at) AS last_complete_at
-            FROM etl.session_events(top_brands.from_at, top_brands.to_at, top_brands.filter) AS e
-            LEFT JOIN (
-                SELECT a.session_no, max(a.event_timestamp) AS last_complete_at
-                FROM etl.session_events(top_brands.from_at, top_brands.to_at, top_brands.filter) AS a
-                WHERE a.event_name = 'checkout_complete'
-                GROUP BY a.session_no
-            ) AS c ON c.session_no = e.session_no
-            WHERE e.event_name IN ('product_view', 'add_to_cart_click')
-            GROUP BY e.session_no, etl.value_key(e.brand)
-        ) AS p
-        GROUP BY p.value
-    )
-
-    SELECT
-        e.value, etl.label(e.label), e.views, e.adds, coalesce(s.viewed, 0),
-        coalesce(s.bought, 0)
-    FROM event AS e LEFT JOIN session AS s ON s.value = e.value
-    ORDER BY e.views DESC, e.adds DESC, e.value
-    LIMIT top_brands.max_rows;
+    SELECT t.value, t.label, t.views, t.adds, t.view_sessions, t.bought_sessions
+    FROM etl.top_terms(
+        3, 'brand', top_brands.from_at, top_brands.to_at, top_brands.filter, top_brands.max_rows
+    ) AS t;
 END;
 COMMENT ON FUNCTION dashboard.top_brands(timestamptz, timestamptz, text, jsonb, integer)
 IS 'Product views and adds by brand (the event''s own value; label = newest spelling).';
 
-CREATE FUNCTION dashboard.freshness()
+CREATE FUNCTION dashboard.heatmap(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL)
+RETURNS TABLE (weekday integer, hour integer, sessions bigint, occurrences bigint, sessions_per_hour float8)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    n etl.numbers := etl.filter_numbers(filter);
+    day_from timestamptz := (
+        date_trunc('day', (from_at - interval '1 microsecond') AT TIME ZONE zone) + interval '1 day'
+    ) AT TIME ZONE zone;
+    day_to timestamptz := date_trunc('day', least(to_at, etl.data_until()), zone);
+    -- Local hours begin on the grid of slots, unless the zone is a quarter of an hour off the shop's.
+    is_rolled boolean := n.brands IS NULL AND n.names IS NULL AND coalesce(cardinality(n.categories), 1) <= 1
+        AND date_bin('30 minutes', day_from, etl.grid_origin()) = day_from;
+BEGIN
+    RETURN QUERY
+    SELECT h.weekday, h.hour, coalesce(s.sessions, 0), h.occurrences, coalesce(s.sessions, 0)::float8 / h.occurrences
+    FROM (
+        SELECT
+            extract(ISODOW FROM q.at AT TIME ZONE zone)::integer AS weekday,
+            extract(HOUR FROM q.at AT TIME ZONE zone)::integer AS hour,
+            count(DISTINCT date_trunc('hour', q.at, zone)) AS occurrences
+        FROM generate_series(day_from, day_to - interval '1 microsecond', interval '15 minutes') AS q (at)
+        GROUP BY 1, 2
+    ) AS h
+    LEFT JOIN (
+        SELECT
+            extract(ISODOW FROM c.at AT TIME ZONE zone)::integer AS weekday,
+            extract(HOUR FROM c.at AT TIME ZONE zone)::integer AS hour, sum(c.sessions)::bigint AS sessions
+        FROM (
+            SELECT g.at, sum(g.sessions) AS sessions
+            FROM etl.segments AS g
+            WHERE
+                is_rolled AND g.level = 1 AND g.at >= day_from AND g.at < day_to
+                AND g.category_no = ANY (coalesce(n.categories, '{0}'))
+                AND g.login_no = ANY (coalesce(
+                    n.logins, CASE WHEN n.categories IS NULL THEN '{0}'::smallint[] ELSE '{1,2,3,4,5}' END
+                ))
+            GROUP BY g.at
+            UNION ALL
+            SELECT r.started_at, 1
+            FROM etl.sessions_in(day_from, day_to, n) AS r WHERE NOT is_rolled AND r.events <= 5000
+        ) AS c
+        GROUP BY 1, 2
+    ) AS s ON s.weekday = h.weekday AND s.hour = h.hour
+    ORDER BY h.weekday, h.hour;
+END
+$$;
+COMMENT ON FUNCTION dashboard.heatmap(timestamptz, timestamptz, text, jsonb)
+IS 'Sessions started by local weekday (1: Monday) and hour, on complete days only, and how often that hour occurred.';
+
+CREATE FUNCTION etl.first_seen_in(edges timestamptz[]) RETURNS TABLE (bucket integer, visitors public.roaringbitmap)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT c.bucket, public.rb_or_agg(c.visitors)
+    FROM (
+        SELECT p.bucket, f.visitors
+        FROM etl.edge_spans(edges) AS p
+        INNER JOIN etl.first_seen AS f ON f.level = p.level AND f.at >= p.begins_at AND f.at < p.ends_at
+        UNION ALL
+        SELECT p.bucket, v.visitors
+        FROM etl.edge_spans(edges) AS p
+        CROSS JOIN LATERAL (
+            SELECT public.rb_build_agg(o.visitor_no) AS visitors FROM etl.visitors AS o
+            WHERE o.first_seen_at >= p.begins_at AND o.first_seen_at < p.ends_at
+        ) AS v
+        WHERE p.level = 0
+    ) AS c
+    GROUP BY c.bucket;
+END
+$$;
+COMMENT ON FUNCTION etl.first_seen_in(timestamptz[]) IS 'Clients first seen in each bucket between edges.';
+
+CREATE FUNCTION dashboard.retention(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL, bucket text DEFAULT 'week')
+RETURNS TABLE (
+    cohort_at timestamptz, number integer, cohort bigint, returned bigint, rate float8, provisional boolean
+)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    n etl.numbers := etl.filter_numbers(filter);
+    until timestamptz := coalesce(etl.data_until(), now());
+    edges timestamptz[];
+BEGIN
+    IF bucket = 'hour' THEN
+        RAISE EXCEPTION 'bucket is %: use day or week', bucket USING ERRCODE = '22023';
+    END IF;
+    edges := etl.bucket_edges(from_at, to_at, zone, bucket);
+    IF edges[1] < from_at THEN
+        edges := edges[2:];
+    END IF;
+    RETURN QUERY
+    WITH active AS MATERIALIZED (
+        SELECT b.i, e.visitors
+        FROM generate_series(1, cardinality(edges) - 1) AS b (i)
+        LEFT JOIN etl.event_totals(edges, n) AS e ON e.bucket = b.i
+        WHERE edges[b.i] < until
+    ),
+
+    cohort AS MATERIALIZED (
+        SELECT a.i, public.rb_and(f.visitors, a.visitors) AS visitors
+        FROM active AS a LEFT JOIN etl.first_seen_in(edges) AS f ON f.bucket = a.i
+    ),
+
+    cell AS (
+        SELECT
+            c.i, a.i - c.i AS number, coalesce(public.rb_cardinality(c.visitors), 0)::bigint AS cohort,
+            coalesce(public.rb_and_cardinality(c.visitors, a.visitors), 0)::bigint AS returned, a.i AS at
+        FROM cohort AS c INNER JOIN active AS a ON a.i >= c.i
+    )
+
+    SELECT
+        edges[c.i], c.number, c.cohort, c.returned, c.returned::float8 / nullif(c.cohort, 0),
+        edges[c.at + 1] > until
+    FROM cell AS c
+    ORDER BY c.i, c.number;
+END
+$$;
+COMMENT ON FUNCTION dashboard.retention(timestamptz, timestamptz, text, jsonb, text)
+IS 'Of the clients first seen in each local day or week of the range, with an event that passes the filter: how many have one in each that follows, up to the range''s end and *data until*.';
+
+CREATE FUNCTION etl.new_sessions(from_at timestamptz, to_at timestamptz, n etl.numbers) RETURNS SETOF timestamptz
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- Of two sessions with an event in a client's first instant, the one with the smaller id holds its first.
+    SELECT c.started_at
+    FROM (
+        SELECT DISTINCT ON (s.visitor_no) s.started_at
+        FROM etl.sessions_in(new_sessions.from_at, new_sessions.to_at, new_sessions.n) AS s
+        INNER JOIN etl.visitors AS v ON v.visitor_no = s.visitor_no AND v.first_seen_at = s.client_first_at
+        WHERE s.events <= 5000 AND v.first_seen_at >= new_sessions.from_at
+        ORDER BY s.visitor_no, s.client_first_id
+    ) AS c;
+END;
+COMMENT ON FUNCTION etl.new_sessions(timestamptz, timestamptz, etl.numbers)
+IS 'Starts of the sessions in [from, to) that hold their client''s first event.';
+
+CREATE FUNCTION dashboard.new_returning(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL, bucket text DEFAULT 'day')
+RETURNS TABLE (
+    bucket_at timestamptz, new_visitors bigint, returning_visitors bigint, new_sessions bigint,
+    returning_sessions bigint, unset_sessions bigint, provisional boolean, marked boolean
+)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    n etl.numbers := etl.filter_numbers(filter);
+    edges timestamptz[] := etl.bucket_edges(from_at, to_at, zone, bucket);
+    clipped timestamptz[] := etl.clip(edges, from_at);
+    until timestamptz := etl.data_until();
+    known_from timestamptz := (SELECT min(f.at) FROM etl.name_counts AS f WHERE f.level = 1) + interval '30 days';
+BEGIN
+    RETURN QUERY
+    SELECT
+        edges[b.i], coalesce(v.fresh, 0), coalesce(v.seen - v.fresh, 0), coalesce(s.fresh, 0),
+        coalesce(t.sessions - coalesce(s.fresh, 0) - coalesce(u.unset, 0), 0), coalesce(u.unset, 0),
+        coalesce(edges[b.i + 1] > until, true), coalesce(edges[b.i] < known_from, true)
+    FROM generate_series(1, cardinality(edges) - 1) AS b (i)
+    LEFT JOIN (
+        SELECT
+            e.bucket, public.rb_cardinality(e.visitors)::bigint AS seen,
+            coalesce(public.rb_and_cardinality(e.visitors, f.visitors), 0)::bigint AS fresh
+        FROM etl.event_totals(clipped, n) AS e LEFT JOIN etl.first_seen_in(clipped) AS f ON f.bucket = e.bucket
+    ) AS v ON v.bucket = b.i
+    LEFT JOIN etl.session_totals(clipped, n) AS t ON t.bucket = b.i
+    LEFT JOIN (
+        SELECT width_bucket(x.at, clipped) AS i, count(*) AS fresh
+        FROM etl.new_sessions(from_at, to_at, n) AS x (at) GROUP BY 1
+    ) AS s ON s.i = b.i
+    LEFT JOIN (
+        SELECT width_bucket(x.started_at, clipped) AS i, count(*) AS unset
+        FROM etl.sessions_in(from_at, to_at, n) AS x WHERE x.visitor_no IS NULL AND x.events <= 5000 GROUP BY 1
+    ) AS u ON u.i = b.i
+    ORDER BY b.i;
+END
+$$;
+COMMENT ON FUNCTION dashboard.new_returning(timestamptz, timestamptz, text, jsonb, text)
+IS 'Visitors first seen in each local hour, day or week, and others; sessions that hold their client''s first event, others, and those without a client; marked: within 30 days of the first data, where old visitors look new.';
+
+CREATE FUNCTION dashboard.visitor_facts(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL)
+RETURNS TABLE (
+    new_visitors bigint, returning_visitors bigint, sessions bigint, session_visitors bigint,
+    sessions_per_visitor float8, median_seconds float8, views bigint, depth float8
+)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    n etl.numbers := etl.filter_numbers(filter);
+    seen public.roaringbitmap;
+    fresh public.roaringbitmap;
+BEGIN
+    IF from_at < to_at THEN
+        SELECT e.visitors INTO seen FROM etl.event_totals(ARRAY[from_at, to_at], n) AS e;
+        SELECT f.visitors INTO fresh FROM etl.first_seen_in(ARRAY[from_at, to_at]) AS f;
+    END IF;
+    RETURN QUERY
+    SELECT
+        coalesce(public.rb_and_cardinality(seen, fresh), 0)::bigint,
+        (coalesce(public.rb_cardinality(seen), 0) - coalesce(public.rb_and_cardinality(seen, fresh), 0))::bigint,
+        s.sessions, s.visitors, s.sessions::float8 / nullif(s.visitors, 0), s.median, s.views,
+        s.views::float8 / nullif(s.sessions, 0)
+    FROM (
+        SELECT
+            count(*) AS sessions,
+            coalesce(public.rb_cardinality(public.rb_build_agg(t.visitor_no)), 0)::bigint AS visitors,
+            percentile_cont(0.5) WITHIN GROUP (
+                ORDER BY extract(EPOCH FROM t.ended_at - t.started_at)::float8
+            ) FILTER (WHERE t.events >= 2) AS median,
+            coalesce(sum(t.views), 0)::bigint AS views
+        FROM etl.sessions_in(from_at, to_at, n) AS t
+        WHERE t.events <= 5000
+    ) AS s;
+END
+$$;
+COMMENT ON FUNCTION dashboard.visitor_facts(timestamptz, timestamptz, text, jsonb)
+IS 'New and returning visitors of a range; its sessions for each of their clients, their median length (of two events or more), and views for each.';
+
+CREATE OR REPLACE FUNCTION dashboard.freshness()
 RETURNS TABLE (
     data_until timestamptz, newest_event_at timestamptz, last_run_at timestamptz, last_run_result text,
     running boolean, objects_loaded bigint, objects_quarantined bigint, objects_pending bigint,
@@ -542,7 +1138,10 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT
         etl.data_until(),
-        (SELECT max(i.event_timestamp) FROM etl.event_ids AS i),
+        (
+            SELECT max(f.event_at) FROM etl.event_facts AS f
+            WHERE f.event_at >= (SELECT max(n.at) FROM etl.name_counts AS n WHERE n.level = 1)
+        ),
         r.started_at, r.result,
         coalesce(r.result = 'running' AND r.started_at > now() - interval '15 minutes', false),
         (SELECT count(*) FROM etl.objects AS b WHERE b.status = 'loaded'),
@@ -563,7 +1162,7 @@ END;
 COMMENT ON FUNCTION dashboard.freshness()
 IS 'How far the data goes: *data until*, the newest event, the last run, versions loaded, and keys in quarantine or pending.';
 
-CREATE FUNCTION dashboard.completeness(from_at timestamptz, to_at timestamptz)
+CREATE OR REPLACE FUNCTION dashboard.completeness(from_at timestamptz, to_at timestamptz)
 RETURNS TABLE (
     hour_at timestamptz, keys bigint, loaded bigint, quarantined bigint, pending bigint, gone bigint,
     listed_at timestamptz, state text
@@ -610,7 +1209,7 @@ END;
 COMMENT ON FUNCTION dashboard.completeness(timestamptz, timestamptz)
 IS 'For each UTC hour of keys: what became of every key ever listed; gap: ended over 2 hours ago and not listed since, or pending over 2 hours.';
 
-CREATE FUNCTION dashboard.runs(max_rows integer DEFAULT 50)
+CREATE OR REPLACE FUNCTION dashboard.runs(max_rows integer DEFAULT 50)
 RETURNS TABLE (
     run_id bigint, started_at timestamptz, ended_at timestamptz, result text, objects_loaded bigint,
     objects_quarantined bigint, events_read bigint, events_stored bigint, events_duplicate bigint,
@@ -631,7 +1230,7 @@ END;
 COMMENT ON FUNCTION dashboard.runs(integer)
 IS 'The last runs, the newest first; records read = stored + duplicate + quarantined + erased + expired.';
 
-CREATE FUNCTION dashboard.quarantine_summary()
+CREATE OR REPLACE FUNCTION dashboard.quarantine_summary()
 RETURNS TABLE (reason_code text, objects bigint, records bigint, newest_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -651,37 +1250,21 @@ RETURNS TABLE (value text, label text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 BEGIN
     IF field NOT IN ('login_state', 'category', 'brand', 'event_name') THEN
         RAISE EXCEPTION 'there is no filter on %: use login_state, category, brand or event_name', field
             USING ERRCODE = '22023';
     END IF;
     RETURN QUERY
-    SELECT
-        etl.value_key(v.value),
-        etl.label((array_agg(v.value ORDER BY v.newest_at DESC, v.value DESC))[1])
-    FROM (
-        SELECT
-            CASE field
-                WHEN 'login_state' THEN
-                    CASE WHEN etl.login_state(e.user_login_state) = 'other' THEN 'other' ELSE e.user_login_state END
-                WHEN 'category' THEN e.context_product_category
-                WHEN 'brand' THEN e.context_product_brand
-                ELSE e.event_name
-            END AS value,
-            max(e.event_timestamp) AS newest_at
-        FROM public.clickstream_events AS e
-        GROUP BY 1
-    ) AS v
-    GROUP BY 1
-    ORDER BY 2;
+    SELECT t.key, t.label FROM etl.terms AS t
+    WHERE t.field = filter_values.field AND t.label IS NOT NULL
+    ORDER BY t.label, t.key;
 END
 $$;
 COMMENT ON FUNCTION dashboard.filter_values(text)
 IS 'Every value of a field that a filter may name, with its newest spelling.';
 
-CREATE FUNCTION dashboard.load_marker()
+CREATE OR REPLACE FUNCTION dashboard.load_marker()
 RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -697,6 +1280,11 @@ dashboard.series(timestamptz, timestamptz, text, jsonb, text),
 dashboard.event_mix(timestamptz, timestamptz, text, jsonb),
 dashboard.login_states(timestamptz, timestamptz, text, jsonb),
 dashboard.funnel(timestamptz, timestamptz, text, jsonb, text[]),
+dashboard.funnel_series(timestamptz, timestamptz, text, jsonb, text[], text),
+dashboard.heatmap(timestamptz, timestamptz, text, jsonb),
+dashboard.retention(timestamptz, timestamptz, text, jsonb, text),
+dashboard.new_returning(timestamptz, timestamptz, text, jsonb, text),
+dashboard.visitor_facts(timestamptz, timestamptz, text, jsonb),
 dashboard.top_products(timestamptz, timestamptz, text, jsonb, integer),
 dashboard.top_categories(timestamptz, timestamptz, text, jsonb, integer),
 dashboard.top_brands(timestamptz, timestamptz, text, jsonb, integer),

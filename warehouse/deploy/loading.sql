@@ -4,7 +4,10 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL ROLE dwh_owner;
 
-CREATE FUNCTION etl.start_run(request jsonb) RETURNS bigint
+-- A run that is under way ends first; the next one finds the new functions.
+SELECT pg_advisory_xact_lock(hashtext('etl_loader'));
+
+CREATE OR REPLACE FUNCTION etl.start_run(request jsonb) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -12,7 +15,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION etl.start_run(jsonb) IS 'Books a new run and returns its number.';
 
-CREATE FUNCTION etl.finish_run(
+CREATE OR REPLACE FUNCTION etl.finish_run(
     run_id bigint, result text, counts jsonb, listed jsonb, error text DEFAULT NULL
 ) RETURNS void
 LANGUAGE sql SECURITY DEFINER
@@ -27,7 +30,7 @@ END;
 COMMENT ON FUNCTION etl.finish_run(bigint, text, jsonb, jsonb, text)
 IS 'Closes a run; "loaded" moves *data until* to its start if it listed up to there.';
 
-CREATE FUNCTION etl.unknown_objects(keys text[], etags text[])
+CREATE OR REPLACE FUNCTION etl.unknown_objects(keys text[], etags text[])
 RETURNS TABLE (number integer, is_held boolean)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -49,7 +52,7 @@ COMMENT ON FUNCTION etl.unknown_objects(text[], text[])
 IS 'Ordinals (from 1) of the versions that the ledger does not hold as loaded or quarantined, or holds (is_held) but not as the newest of their key.';
 
 -- Not ORDER BY and LIMIT: before the table's first statistics that walks its primary key for every new key.
-CREATE FUNCTION etl.hour_of_key(key text, otherwise timestamptz) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION etl.hour_of_key(key text, otherwise timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE
 RETURN coalesce(
     (SELECT (array_agg(o.key_hour ORDER BY o.object_id))[1] FROM etl.objects AS o WHERE o.object_key = key),
@@ -58,7 +61,7 @@ RETURN coalesce(
 COMMENT ON FUNCTION etl.hour_of_key(text, timestamptz)
 IS 'Hour that a key was booked in when it was first listed, or another for a new key.';
 
-CREATE FUNCTION etl.begin_chunk() RETURNS void
+CREATE OR REPLACE FUNCTION etl.begin_chunk() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -68,7 +71,46 @@ END
 $$;
 COMMENT ON FUNCTION etl.begin_chunk() IS 'Empties staging inside the caller''s transaction.';
 
-CREATE FUNCTION etl.apply_chunk(run_id bigint, reload boolean DEFAULT false) RETURNS jsonb
+CREATE OR REPLACE FUNCTION etl.book_copies() RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    conflict bigint;
+BEGIN
+    -- A copy is anything staged that is neither stored now nor the very record that was stored before.
+    WITH copy AS (
+        SELECT
+            e.event_id, o.object_id, e.position,
+            (c.event_timestamp, c.event_name, c.client_id, c.session_id)
+            IS DISTINCT FROM (e.event_timestamp, e.event_name, e.client_id, e.session_id) AS is_conflict
+        FROM etl.staged_events AS e
+        INNER JOIN etl.staged_objects AS o ON o.object_no = e.object_no
+        INNER JOIN etl.event_ids AS i ON i.event_id = e.event_id
+        INNER JOIN public.clickstream_events AS c
+            ON c.event_id = i.event_id AND c.event_timestamp = i.event_timestamp
+        WHERE (i.object_id, i.position) IS DISTINCT FROM (o.object_id, e.position)
+    ),
+
+    booked AS (
+        INSERT INTO etl.duplicates (event_id, object_id, position, is_conflict)
+        SELECT event_id, object_id, position, is_conflict FROM copy
+        ON CONFLICT (event_id, object_id, position) DO NOTHING
+    )
+
+    SELECT count(*) FILTER (WHERE is_conflict) INTO conflict FROM copy;
+    -- What stays staged is what was stored now.
+    DELETE FROM etl.staged_events AS e WHERE NOT EXISTS (
+        SELECT FROM etl.staged_stored AS s WHERE s.object_no = e.object_no AND s.position = e.position
+    );
+    ANALYZE etl.staged_events;
+    RETURN conflict;
+END
+$$;
+COMMENT ON FUNCTION etl.book_copies()
+IS 'Books the staged copies of events that are stored already, takes them out of staging, and returns how many differ.';
+
+CREATE OR REPLACE FUNCTION etl.apply_chunk(run_id bigint, reload boolean DEFAULT false) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
@@ -79,8 +121,9 @@ DECLARE
     counted jsonb;
     stored bigint;
     duplicate bigint;
-    conflict bigint;
+    conflict bigint := 0;
     rejected bigint;
+    others bigint := 0;
     expired bigint;
     erased bigint;
     edge timestamptz := etl.retention_edge();
@@ -157,28 +200,10 @@ BEGIN
     INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
     ORDER BY e.event_timestamp;
 
-    -- A copy is anything staged that is neither stored now nor the very record that was stored before.
-    WITH copy AS (
-        SELECT
-            e.event_id, o.object_id, e.position,
-            (c.event_timestamp, c.event_name, c.client_id, c.session_id)
-            IS DISTINCT FROM (e.event_timestamp, e.event_name, e.client_id, e.session_id) AS is_conflict
-        FROM etl.staged_events AS e
-        INNER JOIN etl.staged_objects AS o ON o.object_no = e.object_no
-        INNER JOIN etl.event_ids AS i ON i.event_id = e.event_id
-        INNER JOIN public.clickstream_events AS c
-            ON c.event_id = i.event_id AND c.event_timestamp = i.event_timestamp
-        WHERE (i.object_id, i.position) IS DISTINCT FROM (o.object_id, e.position)
-    ),
-
-    booked AS (
-        INSERT INTO etl.duplicates (event_id, object_id, position, is_conflict)
-        SELECT event_id, object_id, position, is_conflict FROM copy
-        ON CONFLICT (event_id, object_id, position) DO NOTHING
-    )
-
-    SELECT count(*) FILTER (WHERE is_conflict) INTO conflict FROM copy;
     SELECT count(*) - stored INTO duplicate FROM etl.staged_events;
+    IF duplicate > 0 THEN
+        conflict := etl.book_copies();
+    END IF;
 
     INSERT INTO etl.quarantine AS q (object_id, position, reason_code, sample, run_id)
     SELECT o.object_id, r.position, r.reason_code, r.sample, run
@@ -194,30 +219,9 @@ BEGIN
             WHERE r.object_no = o.object_no AND r.position IS NOT DISTINCT FROM q.position
         );
 
-    INSERT INTO etl.visitors AS v (client_id, first_seen_at)
-    SELECT e.client_id, min(e.event_timestamp)
-    FROM etl.staged_stored AS s
-    INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
-    WHERE e.client_id IS NOT NULL
-    GROUP BY e.client_id
-    ORDER BY min(e.event_timestamp), e.client_id
-    ON CONFLICT (client_id) DO UPDATE SET first_seen_at = excluded.first_seen_at
-    WHERE v.first_seen_at > excluded.first_seen_at;
-
-    PERFORM etl.recount_sessions(
-        (
-            SELECT array_agg(DISTINCT e.session_id)
-            FROM etl.staged_stored AS s
-            INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
-            WHERE e.session_id IS NOT NULL
-        ),
-        (
-            SELECT array_agg(DISTINCT e.client_id)
-            FROM etl.staged_stored AS s
-            INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
-            WHERE e.session_id IS NULL AND e.client_id IS NOT NULL
-        )
-    );
+    IF (SELECT c.rollups_enabled FROM etl.settings AS c) THEN
+        others := etl.apply_facts();
+    END IF;
 
     SELECT
         jsonb_build_object(
@@ -229,7 +233,8 @@ BEGIN
             'events_conflict', conflict,
             'events_expired', expired,
             'events_erased', erased,
-            'records_quarantined', rejected
+            'records_quarantined', rejected,
+            'values_beyond_limit', others
         )
     INTO counted FROM etl.staged_objects AS o;
 
@@ -253,9 +258,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.apply_chunk(bigint, boolean)
-IS 'Moves staging into ids, events, lineage, quarantine, ledger, visitors and sessions; the caller commits.';
+IS 'Moves staging into ids, events, lineage, quarantine, ledger, facts, sessions and rollups; the caller commits.';
 
-CREATE FUNCTION etl.record_listing(
+CREATE OR REPLACE FUNCTION etl.record_listing(
     run_id bigint, hours timestamptz[], pending_keys text[], pending_etags text[],
     pending_last_modified timestamptz[], pending_sizes bigint[], pending_hours timestamptz[]
 ) RETURNS void
@@ -290,7 +295,7 @@ END;
 COMMENT ON FUNCTION etl.record_listing(bigint, timestamptz[], text[], text[], timestamptz[], bigint[], timestamptz[])
 IS 'Books the hours that a run listed whole, and the objects seen there but not loaded yet, or held but newest again.';
 
-CREATE FUNCTION etl.unseen_objects(run_id bigint, hours timestamptz[])
+CREATE OR REPLACE FUNCTION etl.unseen_objects(run_id bigint, hours timestamptz[])
 RETURNS TABLE (object_key text, etag text, last_modified timestamptz, size_bytes bigint, key_hour timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -304,7 +309,7 @@ END;
 COMMENT ON FUNCTION etl.unseen_objects(bigint, timestamptz[])
 IS 'Pending objects that a run did not see although it listed their hours whole: only a read can tell what became of them.';
 
-CREATE FUNCTION etl.quarantined_objects()
+CREATE OR REPLACE FUNCTION etl.quarantined_objects()
 RETURNS TABLE (object_key text, etag text, last_modified timestamptz, size_bytes bigint, key_hour timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -315,7 +320,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION etl.quarantined_objects() IS 'Objects whose newest version has an open reject.';
 
-CREATE FUNCTION etl.window_start(at timestamptz DEFAULT now()) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION etl.window_start(at timestamptz DEFAULT now()) RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
@@ -338,7 +343,31 @@ END;
 COMMENT ON FUNCTION etl.window_start(timestamptz)
 IS 'Start of the default window: the oldest hour not proven complete, at latest 48 hours back.';
 
-CREATE FUNCTION etl.drop_expired() RETURNS integer
+CREATE OR REPLACE FUNCTION etl.drop_expired_rollups() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    shop_zone text := etl.shop_zone();
+    edge timestamptz := (
+        SELECT date_trunc('month', now(), shop_zone) - make_interval(months => s.rollup_retention_months) FROM etl.settings AS s
+    );
+BEGIN
+    -- What the kept events say is kept as well.
+    edge := least(edge, date_trunc('month', coalesce(etl.retention_edge(), edge), shop_zone));
+    IF edge IS NULL OR NOT EXISTS (SELECT FROM etl.name_counts AS n WHERE n.level = 3 AND n.at < edge) THEN
+        RETURN;
+    END IF;
+    DELETE FROM etl.segments AS s WHERE s.at < edge;
+    DELETE FROM etl.name_counts AS n WHERE n.at < edge;
+    DELETE FROM etl.item_days AS i WHERE i.at < edge;
+    DELETE FROM etl.session_facts AS s WHERE s.started_at < edge AND s.is_frozen;
+END
+$$;
+COMMENT ON FUNCTION etl.drop_expired_rollups()
+IS 'Removes rollups of the months before the edge of their own setting, never of events that are kept; first-seen stays.';
+
+CREATE OR REPLACE FUNCTION etl.drop_expired() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
@@ -348,10 +377,11 @@ DECLARE
     part record;
     dropped integer := 0;
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
+    PERFORM etl.drop_expired_rollups();
     IF edge IS NULL THEN
         RETURN 0;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
     FOR part IN
         SELECT c.relname AS name
         FROM pg_inherits AS i INNER JOIN pg_class AS c ON c.oid = i.inhrelid
@@ -363,7 +393,8 @@ BEGIN
         dropped := dropped + 1;
     END LOOP;
     IF dropped > 0 THEN
-        UPDATE etl.sessions AS s SET is_frozen = true WHERE s.started_at < edge AND NOT s.is_frozen;
+        UPDATE etl.session_facts AS s SET is_frozen = true WHERE s.started_at < edge AND NOT s.is_frozen;
+        DELETE FROM etl.event_facts AS f WHERE f.event_at < edge;
         DELETE FROM etl.duplicates AS d USING etl.event_ids AS i
         WHERE i.event_id = d.event_id AND i.event_timestamp < edge;
         DELETE FROM etl.event_ids AS i WHERE i.event_timestamp < edge;
@@ -374,38 +405,139 @@ $$;
 COMMENT ON FUNCTION etl.drop_expired()
 IS 'Drops the month partitions before the retention edge with their ids, freezes the sessions they belong to, and returns how many.';
 
-CREATE FUNCTION etl.erase(client text, account text DEFAULT NULL) RETURNS bigint
+CREATE OR REPLACE FUNCTION etl.forget_visitors(numbers integer[]) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    -- Days before the retention edge are not counted anew: there only the visitor's bit goes.
+    UPDATE etl.segments AS s SET visitors = public.rb_andnot(s.visitors, public.rb_build(forget_visitors.numbers))
+    WHERE public.rb_intersect(s.visitors, public.rb_build(forget_visitors.numbers));
+    UPDATE etl.first_seen AS f SET visitors = public.rb_andnot(f.visitors, public.rb_build(forget_visitors.numbers))
+    WHERE public.rb_intersect(f.visitors, public.rb_build(forget_visitors.numbers));
+END;
+COMMENT ON FUNCTION etl.forget_visitors(integer[]) IS 'Takes erased visitors out of every bitmap.';
+
+CREATE OR REPLACE FUNCTION etl.relabel(ids uuid[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    products text[];
+BEGIN
+    UPDATE etl.terms AS t SET label = NULL, labelled_at = NULL, labelled_by = NULL
+    WHERE t.labelled_by = ANY (ids) AND t.key <> 'not set';
+    WITH lost AS (
+        DELETE FROM etl.product_labels AS l WHERE l.labelled_by = ANY (ids) RETURNING l.product_no
+    )
+
+    SELECT array_agg(DISTINCT p.product_id) INTO products
+    FROM lost AS l INNER JOIN etl.products AS p ON p.product_no = l.product_no;
+    -- The newest events that are left of what lost its label are read as if they came now.
+    PERFORM etl.begin_deriving();
+    TRUNCATE etl.staged_events;
+    INSERT INTO etl.staged_events
+    SELECT 0, 0, e.*
+    FROM public.clickstream_events AS e
+    WHERE
+        e.context_product_id = ANY (products) OR EXISTS (
+            SELECT FROM etl.terms AS t
+            WHERE t.label IS NULL AND t.term_no <> 2 AND t.key = CASE t.field
+                WHEN 'event_name' THEN etl.value_key(e.event_name)
+                WHEN 'category' THEN etl.value_key(e.context_product_category)
+                WHEN 'brand' THEN etl.value_key(e.context_product_brand)
+                ELSE etl.login_state(e.user_login_state)
+            END
+        );
+    ANALYZE etl.staged_events;
+    PERFORM etl.number_terms(), etl.number_products();
+    TRUNCATE etl.staged_events;
+    PERFORM etl.begin_deriving();
+END
+$$;
+COMMENT ON FUNCTION etl.relabel(uuid[])
+IS 'Gives what was labelled by erased events the label of the newest event that is left.';
+
+CREATE OR REPLACE FUNCTION etl.erase(client text, account text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    zone text := etl.shop_zone();
     ids uuid[];
-    of_sessions text[];
-    of_clients text[];
+    days date[];
+    clients text[];
+    gone integer[];
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
     SELECT
-        coalesce(array_agg(e.event_id), '{}'), array_agg(DISTINCT e.session_id),
-        array_agg(DISTINCT e.client_id)
-    INTO ids, of_sessions, of_clients
+        coalesce(array_agg(e.event_id), '{}'),
+        coalesce(array_agg(DISTINCT (e.event_timestamp AT TIME ZONE zone)::date), '{}'),
+        coalesce(array_agg(DISTINCT e.client_id) FILTER (WHERE e.client_id IS NOT NULL), '{}')
+    INTO ids, days, clients
     FROM public.clickstream_events AS e
     WHERE e.client_id = client OR e.user_id = account;
+    -- Frozen sessions outlive their events: the visitor may be known by them alone.
+    clients := clients || coalesce(ARRAY[client], '{}');
+    days := days || ARRAY(
+        SELECT DISTINCT (v.first_seen_at AT TIME ZONE zone)::date FROM etl.visitors AS v
+        WHERE v.client_id = ANY (clients)
+    );
+
+    PERFORM etl.begin_deriving();
+    INSERT INTO etl.touched_sessions (session_no, is_new)
+    SELECT DISTINCT f.session_no, false
+    FROM unnest(ids) AS i (event_id)
+    INNER JOIN etl.event_facts AS f ON f.event_id = i.event_id
+    INNER JOIN etl.session_facts AS s ON s.session_no = f.session_no
+    WHERE NOT s.is_frozen;
+    INSERT INTO etl.staged_loose (visitor_no, from_at, to_at)
+    SELECT f.visitor_no, min(f.event_at), max(f.event_at)
+    FROM unnest(ids) AS i (event_id) INNER JOIN etl.event_facts AS f ON f.event_id = i.event_id
+    WHERE NOT f.has_session_id AND f.visitor_no IS NOT NULL
+    GROUP BY f.visitor_no;
+    PERFORM etl.touch_loose();
+
     INSERT INTO etl.erased_events (event_id) SELECT unnest(ids) ON CONFLICT DO NOTHING;
     DELETE FROM etl.duplicates AS d WHERE d.event_id IN (SELECT unnest(ids));
     DELETE FROM etl.event_ids AS i WHERE i.event_id IN (SELECT unnest(ids));
+    DELETE FROM etl.event_facts AS f WHERE f.event_id IN (SELECT unnest(ids));
     DELETE FROM public.clickstream_events AS e WHERE e.client_id = client OR e.user_id = account;
     UPDATE etl.quarantine AS q SET sample = ''
     WHERE
         position(convert_to(nullif(client, ''), 'UTF8') IN q.sample) > 0
         OR position(convert_to(nullif(account, ''), 'UTF8') IN q.sample) > 0;
 
-    DELETE FROM etl.sessions AS s WHERE s.client_id = client;
-    PERFORM etl.recount_sessions(of_sessions, of_clients);
-    DELETE FROM etl.visitors AS v WHERE v.client_id = client OR v.client_id IN (SELECT unnest(of_clients));
-    INSERT INTO etl.visitors (client_id, first_seen_at)
-    SELECT e.client_id, min(e.event_timestamp) FROM public.clickstream_events AS e
-    WHERE e.client_id IN (SELECT unnest(of_clients))
-    GROUP BY e.client_id;
+    PERFORM etl.split_loose();
+    PERFORM etl.recount_sessions();
+    DELETE FROM etl.session_facts AS s USING etl.visitors AS v
+    WHERE v.client_id = client AND s.visitor_no = v.visitor_no AND s.is_frozen;
+
+    WITH seen AS (
+        SELECT v.visitor_no, min(e.event_timestamp) AS at
+        FROM etl.visitors AS v LEFT JOIN public.clickstream_events AS e ON e.client_id = v.client_id
+        WHERE v.client_id = ANY (clients)
+        GROUP BY v.visitor_no
+    ),
+
+    lost AS (
+        DELETE FROM etl.visitors AS v USING seen AS s
+        WHERE v.visitor_no = s.visitor_no AND s.at IS NULL
+        RETURNING v.visitor_no
+    ),
+
+    kept AS (
+        UPDATE etl.visitors AS v SET first_seen_at = s.at FROM seen AS s
+        WHERE v.visitor_no = s.visitor_no AND s.at IS NOT NULL
+        RETURNING (v.first_seen_at AT TIME ZONE zone)::date AS day
+    )
+
+    SELECT
+        coalesce((SELECT array_agg(l.visitor_no) FROM lost AS l), '{}'),
+        days || coalesce((SELECT array_agg(k.day) FROM kept AS k), '{}')
+    INTO gone, days;
+    PERFORM etl.recount_days(days || etl.touched_days());
+    PERFORM etl.forget_visitors(gone);
+    PERFORM etl.relabel(ids);
     INSERT INTO etl.runs (request, result, ended_at, chunks)
     VALUES ('{"erase": true}', 'loaded', clock_timestamp(), 1);
     RETURN cardinality(ids);
@@ -414,7 +546,7 @@ $$;
 COMMENT ON FUNCTION etl.erase(text, text)
 IS 'Erases the events of a visitor (client_id) or of an account (user_id) for good, and returns how many; the raw objects are not its business.';
 
-CREATE FUNCTION etl.last_full_listing() RETURNS timestamptz
+CREATE OR REPLACE FUNCTION etl.last_full_listing() RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -436,5 +568,21 @@ etl.window_start(timestamptz),
 etl.drop_expired(),
 etl.last_full_listing()
 TO etl_loader;
+
+-- What is stored already: the sessions that retention froze as they are, all others from their events.
+INSERT INTO etl.session_facts (
+    session_no, session_id, visitor_no, started_at, ended_at, client_first_at, view_at, add_at, start_at,
+    complete_at, events, views, cart_value_missing, login_no, is_engaged, has_add, is_completed, is_abandoned,
+    has_product_view, has_checkout_start, is_frozen, cart_value, categories
+)
+SELECT
+    nextval('etl.session_numbers'), s.session_id, v.visitor_no, s.started_at, s.ended_at, s.started_at AS client_first_at, s.view_at,
+    s.add_at, s.start_at, s.complete_at, s.events, s.views, s.cart_value_missing, t.term_no, s.is_engaged,
+    s.has_add, s.is_completed, s.is_abandoned, s.has_product_view, s.has_checkout_start, true, s.cart_value, '{}'
+FROM etl.sessions AS s
+INNER JOIN etl.terms AS t ON t.field = 'login_state' AND t.key = s.login_state
+LEFT JOIN etl.visitors AS v ON v.client_id = s.client_id
+WHERE s.is_frozen;
+SELECT etl.rebuild('-infinity', 'infinity');
 
 COMMIT;

@@ -1,5 +1,9 @@
 -- Revert clickstream_dw:loading from pg
 BEGIN;
+DROP FUNCTION etl.relabel(uuid[]);
+DROP FUNCTION etl.forget_visitors(integer[]);
+DROP FUNCTION etl.drop_expired_rollups();
+DROP FUNCTION etl.book_copies();
 DROP FUNCTION etl.last_full_listing();
 DROP FUNCTION etl.erase(text, text);
 DROP FUNCTION etl.drop_expired();
@@ -14,3 +18,4 @@ DROP FUNCTION etl.unknown_objects(text[], text[]);
 DROP FUNCTION etl.finish_run(bigint, text, jsonb, jsonb, text);
 DROP FUNCTION etl.start_run(jsonb);
 COMMIT;
+\ir ../deploy/loading@v0.1.0.sql

@@ -2,6 +2,9 @@
 BEGIN;
 SELECT plan(17);
 
+CREATE TEMPORARY VIEW sessions AS
+SELECT s.*, v.client_id FROM etl.session_facts AS s LEFT JOIN etl.visitors AS v ON v.visitor_no = s.visitor_no;
+
 CREATE FUNCTION pg_temp.put(number int, key text, modified timestamptz, rows text[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -33,9 +36,9 @@ SELECT results_eq(
     $$SELECT o.object_key, d.position, d.is_conflict FROM etl.duplicates AS d INNER JOIN etl.objects AS o USING (object_id)$$,
     $$VALUES ('a', 0, true)$$, 'a duplicate keeps its lineage'
 );
-SELECT is((SELECT count(*)::int FROM etl.sessions), 2, 'one session by id, one by its client alone');
+SELECT is((SELECT count(*)::int FROM pg_temp.sessions), 2, 'one session by id, one by its client alone');
 SELECT results_eq(
-    $$SELECT session_id, client_id, events, is_engaged, has_add, is_abandoned FROM etl.sessions WHERE session_id IS NOT NULL$$,
+    $$SELECT session_id, client_id, events, is_engaged, has_add, is_abandoned FROM pg_temp.sessions WHERE session_id IS NOT NULL$$,
     $$VALUES ('s1', 'c1', 2, true, true, true)$$, 'a session holds its facts'
 );
 SELECT throws_ok(
@@ -61,12 +64,12 @@ SELECT set_eq(
 SELECT etl.begin_chunk();
 SELECT pg_temp.put(3, 'd', '2030-01-01T03:00Z', ARRAY['4 2030-01-01T01:05Z page_view c2 -']);
 SELECT etl.apply_chunk(:run);
-SELECT is((SELECT count(*)::int FROM etl.sessions WHERE session_id IS NULL), 2, 'a gap over 30 minutes starts a new session');
+SELECT is((SELECT count(*)::int FROM pg_temp.sessions WHERE session_id IS NULL), 2, 'a gap over 30 minutes starts a new session');
 SELECT etl.begin_chunk();
 SELECT pg_temp.put(4, 'e', '2030-01-01T04:00Z', ARRAY['5 2030-01-01T00:37Z click c2 -', '6 2029-12-31T23:50Z click c2 -']);
 SELECT etl.apply_chunk(:run);
 SELECT results_eq(
-    $$SELECT started_at, ended_at, events FROM etl.sessions WHERE session_id IS NULL$$,
+    $$SELECT started_at, ended_at, events FROM pg_temp.sessions WHERE session_id IS NULL$$,
     $$VALUES ('2029-12-31T23:50Z'::timestamptz, '2030-01-01T01:05Z'::timestamptz, 4)$$, 'late events join sessions'
 );
 SELECT is((SELECT first_seen_at FROM etl.visitors WHERE client_id = 'c2'), '2029-12-31T23:50Z'::timestamptz,

@@ -2,6 +2,9 @@
 BEGIN;
 SELECT plan(44);
 
+CREATE TEMPORARY VIEW sessions AS
+SELECT s.*, v.client_id FROM etl.session_facts AS s LEFT JOIN etl.visitors AS v ON v.visitor_no = s.visitor_no;
+
 CREATE TEMPORARY SEQUENCE object_number;
 -- Loads one object; a row is time|name|client|session|login|product|category|brand|price|discount|title.
 CREATE FUNCTION pg_temp.load(rows text[]) RETURNS void
@@ -84,7 +87,7 @@ SELECT pg_temp.load(ARRAY[
     '2031-01-04 01:00:00|page_view|c4|e4', '2031-01-04 01:00:05.001|home_view|c4|e4', '2031-01-04 01:00:00|add_to_cart_click|c5|e5'
 ]);
 SELECT results_eq(
-    $$SELECT session_id FROM etl.sessions WHERE session_id LIKE 'e_' AND is_engaged ORDER BY 1$$,
+    $$SELECT session_id FROM pg_temp.sessions WHERE session_id LIKE 'e_' AND is_engaged ORDER BY 1$$,
     $$VALUES ('e2'), ('e4'), ('e5')$$, 'engaged: longer than 10 s, or views over 5 s apart, or an add'
 );
 SELECT is(pg_temp.kpi('2031-01-04', 'bounce_rate'), '0.4', 'the others bounce');
@@ -122,12 +125,12 @@ SELECT pg_temp.load(ARRAY[
     '2031-01-10 23:59|click||d1', '2031-01-11 00:01|click|c9|d1', '2031-01-11 00:02|click|c8|d1', '2031-01-11 00:01|click||',
     '2031-01-11 01:00|click|c7|', '2031-01-11 01:30|click|c7|', '2031-01-11 02:00:00.001|click|c7|', '2031-01-11 01:10|click|c7|d2'
 ]);
-SELECT is((SELECT client_id FROM etl.sessions WHERE session_id = 'd1'), 'c9', 'a session is of the client of its first event that has one');
+SELECT is((SELECT client_id FROM pg_temp.sessions WHERE session_id = 'd1'), 'c9', 'a session is of the client of its first event that has one');
 SELECT is(pg_temp.kpi('2031-01-10', 'sessions') || ' ' || pg_temp.kpi('2031-01-11', 'sessions'), '1 3',
     'it belongs to the instant of its first event and is not split at midnight');
 SELECT is(pg_temp.kpi('2031-01-11', 'events') || ' ' || pg_temp.kpi('2031-01-11', 'visitors'), '7 3', 'an event without a client has no visitor');
 SELECT results_eq(
-    $$SELECT started_at, events FROM etl.sessions WHERE client_id = 'c7' AND session_id IS NULL ORDER BY 1$$,
+    $$SELECT started_at, events FROM pg_temp.sessions WHERE client_id = 'c7' AND session_id IS NULL ORDER BY 1$$,
     $$VALUES ('2031-01-11 01:00'::timestamptz, 2), ('2031-01-11 02:00:00.001', 1)$$, 'without an id a gap of more than 30 minutes starts a session'
 );
 

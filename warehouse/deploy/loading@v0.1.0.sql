@@ -1,0 +1,440 @@
+-- Deploy clickstream_dw:loading to pg
+BEGIN;
+
+SET LOCAL client_min_messages = warning;
+SET LOCAL ROLE dwh_owner;
+
+CREATE FUNCTION etl.start_run(request jsonb) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO etl.runs (request) VALUES (start_run.request) RETURNING run_id;
+END;
+COMMENT ON FUNCTION etl.start_run(jsonb) IS 'Books a new run and returns its number.';
+
+CREATE FUNCTION etl.finish_run(
+    run_id bigint, result text, counts jsonb, listed jsonb, error text DEFAULT NULL
+) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    UPDATE etl.runs AS r
+    SET
+        ended_at = clock_timestamp(), result = finish_run.result, error = left(finish_run.error, 2000),
+        counts = coalesce(finish_run.counts, '{}') || jsonb_build_object('listed', finish_run.listed)
+    WHERE r.run_id = finish_run.run_id;
+END;
+COMMENT ON FUNCTION etl.finish_run(bigint, text, jsonb, jsonb, text)
+IS 'Closes a run; "loaded" moves *data until* to its start if it listed up to there.';
+
+CREATE FUNCTION etl.unknown_objects(keys text[], etags text[])
+RETURNS TABLE (number integer, is_held boolean)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT k.number::integer, o.object_id IS NOT NULL
+    FROM unnest(unknown_objects.keys, unknown_objects.etags) WITH ORDINALITY AS k (key, etag, number)
+    LEFT JOIN etl.objects AS o
+        ON o.object_key = k.key AND o.etag = k.etag AND o.status IN ('loaded', 'quarantined')
+    WHERE
+        o.object_id IS NULL
+        OR EXISTS (
+            SELECT FROM etl.objects AS n
+            WHERE
+                n.object_key = k.key
+                AND (n.last_modified, n.object_id) > (o.last_modified, o.object_id)
+        );
+END;
+COMMENT ON FUNCTION etl.unknown_objects(text[], text[])
+IS 'Ordinals (from 1) of the versions that the ledger does not hold as loaded or quarantined, or holds (is_held) but not as the newest of their key.';
+
+-- Not ORDER BY and LIMIT: before the table's first statistics that walks its primary key for every new key.
+CREATE FUNCTION etl.hour_of_key(key text, otherwise timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE
+RETURN coalesce(
+    (SELECT (array_agg(o.key_hour ORDER BY o.object_id))[1] FROM etl.objects AS o WHERE o.object_key = key),
+    otherwise
+);
+COMMENT ON FUNCTION etl.hour_of_key(text, timestamptz)
+IS 'Hour that a key was booked in when it was first listed, or another for a new key.';
+
+CREATE FUNCTION etl.begin_chunk() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    TRUNCATE etl.staged_objects, etl.staged_events, etl.staged_rejects, etl.staged_stored;
+END
+$$;
+COMMENT ON FUNCTION etl.begin_chunk() IS 'Empties staging inside the caller''s transaction.';
+
+CREATE FUNCTION etl.apply_chunk(run_id bigint, reload boolean DEFAULT false) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $$
+#variable_conflict use_column
+DECLARE
+    run bigint := apply_chunk.run_id;
+    counted jsonb;
+    stored bigint;
+    duplicate bigint;
+    conflict bigint;
+    rejected bigint;
+    expired bigint;
+    erased bigint;
+    edge timestamptz := etl.retention_edge();
+    span record;
+BEGIN
+    DELETE FROM etl.staged_events AS e USING etl.erased_events AS x WHERE x.event_id = e.event_id;
+    GET DIAGNOSTICS erased = ROW_COUNT;
+    DELETE FROM etl.staged_events AS e WHERE e.event_timestamp < edge;
+    GET DIAGNOSTICS expired = ROW_COUNT;
+    ANALYZE etl.staged_objects, etl.staged_events;
+
+    -- The ledger first: everything below refers to its numbers.
+    INSERT INTO etl.objects AS o (
+        object_key, etag, last_modified, size_bytes, key_hour, status, records_read, run_id
+    )
+    SELECT DISTINCT ON (s.object_key, s.etag)
+        s.object_key, s.etag, s.last_modified, s.size_bytes, etl.hour_of_key(s.object_key, s.key_hour),
+        s.status, s.records_read, run
+    FROM etl.staged_objects AS s
+    ORDER BY s.object_key, s.etag
+    ON CONFLICT (object_key, etag) DO UPDATE
+    SET
+        status = excluded.status, records_read = excluded.records_read, run_id = excluded.run_id,
+        last_modified = greatest(o.last_modified, excluded.last_modified)
+    WHERE excluded.status <> 'gone' OR o.status = 'pending';
+    UPDATE etl.staged_objects AS s SET object_id = o.object_id
+    FROM etl.objects AS o WHERE o.object_key = s.object_key AND o.etag = s.etag;
+    -- An older version of the key that was never loaded has been replaced by this one.
+    DELETE FROM etl.objects AS o USING etl.staged_objects AS s
+    WHERE o.object_key = s.object_key AND o.etag <> s.etag AND o.status = 'pending';
+
+    -- Ids in their own order: random inserts into the primary key cost several times as much.
+    WITH first AS (
+        SELECT DISTINCT ON (e.event_id)
+            e.event_id, e.event_timestamp, o.object_id, e.object_no, e.position
+        FROM etl.staged_events AS e
+        INNER JOIN etl.staged_objects AS o ON o.object_no = e.object_no
+        ORDER BY e.event_id, o.last_modified, o.object_key, e.position
+    ),
+
+    added AS (
+        INSERT INTO etl.event_ids (event_id, event_timestamp, object_id, position)
+        SELECT f.event_id, f.event_timestamp, f.object_id, f.position FROM first AS f ORDER BY f.event_id
+        ON CONFLICT (event_id) DO NOTHING
+        RETURNING event_id
+    )
+
+    INSERT INTO etl.staged_stored (event_id, object_no, position)
+    SELECT f.event_id, f.object_no, f.position
+    FROM first AS f INNER JOIN added AS a ON a.event_id = f.event_id;
+    GET DIAGNOSTICS stored = ROW_COUNT;
+    ANALYZE etl.staged_stored;
+
+    FOR span IN
+        SELECT DISTINCT date_trunc('month', e.event_timestamp) AS month_at
+        FROM etl.staged_stored AS s
+        INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
+    LOOP
+        PERFORM etl.ensure_partitions(span.month_at, span.month_at);
+    END LOOP;
+
+    INSERT INTO public.clickstream_events (
+        event_id, event_timestamp, event_name, user_id, user_login_state, identity_source, client_id,
+        session_id, is_first_visit, context_product_id, context_product_name, context_product_category,
+        context_product_brand, context_product_price, context_product_discount_price,
+        context_product_url_path
+    )
+    SELECT
+        e.event_id, e.event_timestamp, e.event_name, e.user_id, e.user_login_state, e.identity_source,
+        e.client_id, e.session_id, e.is_first_visit, e.context_product_id, e.context_product_name,
+        e.context_product_category, e.context_product_brand, e.context_product_price,
+        e.context_product_discount_price, e.context_product_url_path
+    FROM etl.staged_stored AS s
+    INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
+    ORDER BY e.event_timestamp;
+
+    -- A copy is anything staged that is neither stored now nor the very record that was stored before.
+    WITH copy AS (
+        SELECT
+            e.event_id, o.object_id, e.position,
+            (c.event_timestamp, c.event_name, c.client_id, c.session_id)
+            IS DISTINCT FROM (e.event_timestamp, e.event_name, e.client_id, e.session_id) AS is_conflict
+        FROM etl.staged_events AS e
+        INNER JOIN etl.staged_objects AS o ON o.object_no = e.object_no
+        INNER JOIN etl.event_ids AS i ON i.event_id = e.event_id
+        INNER JOIN public.clickstream_events AS c
+            ON c.event_id = i.event_id AND c.event_timestamp = i.event_timestamp
+        WHERE (i.object_id, i.position) IS DISTINCT FROM (o.object_id, e.position)
+    ),
+
+    booked AS (
+        INSERT INTO etl.duplicates (event_id, object_id, position, is_conflict)
+        SELECT event_id, object_id, position, is_conflict FROM copy
+        ON CONFLICT (event_id, object_id, position) DO NOTHING
+    )
+
+    SELECT count(*) FILTER (WHERE is_conflict) INTO conflict FROM copy;
+    SELECT count(*) - stored INTO duplicate FROM etl.staged_events;
+
+    INSERT INTO etl.quarantine AS q (object_id, position, reason_code, sample, run_id)
+    SELECT o.object_id, r.position, r.reason_code, r.sample, run
+    FROM etl.staged_rejects AS r INNER JOIN etl.staged_objects AS o ON o.object_no = r.object_no
+    ON CONFLICT (object_id, position) DO UPDATE
+    SET reason_code = excluded.reason_code, sample = excluded.sample, resolved_at = NULL;
+    GET DIAGNOSTICS rejected = ROW_COUNT;
+    UPDATE etl.quarantine AS q SET resolved_at = clock_timestamp()
+    FROM etl.staged_objects AS o
+    WHERE
+        q.object_id = o.object_id AND q.resolved_at IS NULL AND o.status <> 'gone' AND NOT EXISTS (
+            SELECT FROM etl.staged_rejects AS r
+            WHERE r.object_no = o.object_no AND r.position IS NOT DISTINCT FROM q.position
+        );
+
+    INSERT INTO etl.visitors AS v (client_id, first_seen_at)
+    SELECT e.client_id, min(e.event_timestamp)
+    FROM etl.staged_stored AS s
+    INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
+    WHERE e.client_id IS NOT NULL
+    GROUP BY e.client_id
+    ORDER BY min(e.event_timestamp), e.client_id
+    ON CONFLICT (client_id) DO UPDATE SET first_seen_at = excluded.first_seen_at
+    WHERE v.first_seen_at > excluded.first_seen_at;
+
+    PERFORM etl.recount_sessions(
+        (
+            SELECT array_agg(DISTINCT e.session_id)
+            FROM etl.staged_stored AS s
+            INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
+            WHERE e.session_id IS NOT NULL
+        ),
+        (
+            SELECT array_agg(DISTINCT e.client_id)
+            FROM etl.staged_stored AS s
+            INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
+            WHERE e.session_id IS NULL AND e.client_id IS NOT NULL
+        )
+    );
+
+    SELECT
+        jsonb_build_object(
+            'objects_loaded', count(*) FILTER (WHERE o.status = 'loaded'),
+            'objects_quarantined', count(*) FILTER (WHERE o.status = 'quarantined'),
+            'events_read', coalesce(sum(o.records_read), 0),
+            'events_stored', stored,
+            'events_duplicate', duplicate,
+            'events_conflict', conflict,
+            'events_expired', expired,
+            'events_erased', erased,
+            'records_quarantined', rejected
+        )
+    INTO counted FROM etl.staged_objects AS o;
+
+    UPDATE etl.runs AS r
+    SET
+        objects_loaded = r.objects_loaded + (counted ->> 'objects_loaded')::bigint,
+        objects_quarantined = r.objects_quarantined + (counted ->> 'objects_quarantined')::bigint,
+        events_read = r.events_read + (counted ->> 'events_read')::bigint,
+        events_stored = r.events_stored + stored,
+        events_duplicate = r.events_duplicate + duplicate,
+        events_conflict = r.events_conflict + conflict,
+        events_expired = r.events_expired + expired,
+        events_erased = r.events_erased + erased,
+        records_quarantined = r.records_quarantined + rejected,
+        chunks = r.chunks + 1
+    WHERE r.run_id = run;
+    IF NOT found THEN
+        RAISE EXCEPTION 'run % is not booked: call etl.start_run first', run;
+    END IF;
+    RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION etl.apply_chunk(bigint, boolean)
+IS 'Moves staging into ids, events, lineage, quarantine, ledger, visitors and sessions; the caller commits.';
+
+CREATE FUNCTION etl.record_listing(
+    run_id bigint, hours timestamptz[], pending_keys text[], pending_etags text[],
+    pending_last_modified timestamptz[], pending_sizes bigint[], pending_hours timestamptz[]
+) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO etl.objects AS o (
+        object_key, etag, last_modified, size_bytes, key_hour, status, run_id
+    )
+    SELECT
+        p.key, p.etag, p.last_modified, p.size_bytes, etl.hour_of_key(p.key, p.hour_at), 'pending',
+        record_listing.run_id
+    FROM unnest(
+        record_listing.pending_keys, record_listing.pending_etags, record_listing.pending_last_modified,
+        record_listing.pending_sizes, record_listing.pending_hours
+    ) AS p (key, etag, last_modified, size_bytes, hour_at)
+    ON CONFLICT (object_key, etag) DO UPDATE
+    SET
+        last_modified = greatest(o.last_modified, excluded.last_modified),
+        status = CASE o.status WHEN 'gone' THEN 'pending' ELSE o.status END,
+        listed_at = CASE o.status WHEN 'gone' THEN excluded.listed_at ELSE o.listed_at END,
+        run_id = CASE WHEN o.status IN ('pending', 'gone') THEN excluded.run_id ELSE o.run_id END;
+
+    INSERT INTO etl.listed_hours AS l (hour_at, listed_at, run_id)
+    SELECT DISTINCT h.hour_at, r.started_at, r.run_id
+    FROM unnest(record_listing.hours) AS h (hour_at)
+    CROSS JOIN etl.runs AS r
+    WHERE r.run_id = record_listing.run_id
+    ON CONFLICT (hour_at) DO UPDATE SET listed_at = excluded.listed_at, run_id = excluded.run_id
+    WHERE l.listed_at < excluded.listed_at;
+END;
+COMMENT ON FUNCTION etl.record_listing(bigint, timestamptz[], text[], text[], timestamptz[], bigint[], timestamptz[])
+IS 'Books the hours that a run listed whole, and the objects seen there but not loaded yet, or held but newest again.';
+
+CREATE FUNCTION etl.unseen_objects(run_id bigint, hours timestamptz[])
+RETURNS TABLE (object_key text, etag text, last_modified timestamptz, size_bytes bigint, key_hour timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT o.object_key, o.etag, o.last_modified, o.size_bytes, o.key_hour
+    FROM etl.newest_objects AS o
+    WHERE
+        o.status = 'pending' AND o.key_hour IN (SELECT unnest(unseen_objects.hours))
+        AND o.run_id <> unseen_objects.run_id;
+END;
+COMMENT ON FUNCTION etl.unseen_objects(bigint, timestamptz[])
+IS 'Pending objects that a run did not see although it listed their hours whole: only a read can tell what became of them.';
+
+CREATE FUNCTION etl.quarantined_objects()
+RETURNS TABLE (object_key text, etag text, last_modified timestamptz, size_bytes bigint, key_hour timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT o.object_key, o.etag, o.last_modified, o.size_bytes, o.key_hour
+    FROM etl.newest_objects AS o
+    WHERE o.status = 'quarantined';
+END;
+COMMENT ON FUNCTION etl.quarantined_objects() IS 'Objects whose newest version has an open reject.';
+
+CREATE FUNCTION etl.window_start(at timestamptz DEFAULT now()) RETURNS timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+BEGIN ATOMIC
+    -- An hour is proven complete when it was listed whole two hours after its end and nothing is pending.
+    SELECT coalesce(min(h.hour_at), date_trunc('hour', window_start.at))
+    FROM generate_series(
+        date_trunc('hour', window_start.at) - interval '48 hours', date_trunc('hour', window_start.at),
+        interval '1 hour'
+    ) AS h (hour_at)
+    WHERE
+        NOT EXISTS (
+            SELECT FROM etl.listed_hours AS l
+            WHERE l.hour_at = h.hour_at AND l.listed_at >= h.hour_at + interval '3 hours'
+        )
+        OR EXISTS (
+            SELECT FROM etl.newest_objects AS o WHERE o.key_hour = h.hour_at AND o.status = 'pending'
+        );
+END;
+COMMENT ON FUNCTION etl.window_start(timestamptz)
+IS 'Start of the default window: the oldest hour not proven complete, at latest 48 hours back.';
+
+CREATE FUNCTION etl.drop_expired() RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $$
+DECLARE
+    edge timestamptz := etl.retention_edge();
+    part record;
+    dropped integer := 0;
+BEGIN
+    IF edge IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
+    FOR part IN
+        SELECT c.relname AS name
+        FROM pg_inherits AS i INNER JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE
+            i.inhparent = 'public.clickstream_events'::regclass
+            AND to_timestamp(right(c.relname, 7), 'YYYY_MM') < edge
+    LOOP
+        EXECUTE format('DROP TABLE public.%I', part.name);
+        dropped := dropped + 1;
+    END LOOP;
+    IF dropped > 0 THEN
+        UPDATE etl.sessions AS s SET is_frozen = true WHERE s.started_at < edge AND NOT s.is_frozen;
+        DELETE FROM etl.duplicates AS d USING etl.event_ids AS i
+        WHERE i.event_id = d.event_id AND i.event_timestamp < edge;
+        DELETE FROM etl.event_ids AS i WHERE i.event_timestamp < edge;
+    END IF;
+    RETURN dropped;
+END
+$$;
+COMMENT ON FUNCTION etl.drop_expired()
+IS 'Drops the month partitions before the retention edge with their ids, freezes the sessions they belong to, and returns how many.';
+
+CREATE FUNCTION etl.erase(client text, account text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ids uuid[];
+    of_sessions text[];
+    of_clients text[];
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
+    SELECT
+        coalesce(array_agg(e.event_id), '{}'), array_agg(DISTINCT e.session_id),
+        array_agg(DISTINCT e.client_id)
+    INTO ids, of_sessions, of_clients
+    FROM public.clickstream_events AS e
+    WHERE e.client_id = client OR e.user_id = account;
+    INSERT INTO etl.erased_events (event_id) SELECT unnest(ids) ON CONFLICT DO NOTHING;
+    DELETE FROM etl.duplicates AS d WHERE d.event_id IN (SELECT unnest(ids));
+    DELETE FROM etl.event_ids AS i WHERE i.event_id IN (SELECT unnest(ids));
+    DELETE FROM public.clickstream_events AS e WHERE e.client_id = client OR e.user_id = account;
+    UPDATE etl.quarantine AS q SET sample = ''
+    WHERE
+        position(convert_to(nullif(client, ''), 'UTF8') IN q.sample) > 0
+        OR position(convert_to(nullif(account, ''), 'UTF8') IN q.sample) > 0;
+
+    DELETE FROM etl.sessions AS s WHERE s.client_id = client;
+    PERFORM etl.recount_sessions(of_sessions, of_clients);
+    DELETE FROM etl.visitors AS v WHERE v.client_id = client OR v.client_id IN (SELECT unnest(of_clients));
+    INSERT INTO etl.visitors (client_id, first_seen_at)
+    SELECT e.client_id, min(e.event_timestamp) FROM public.clickstream_events AS e
+    WHERE e.client_id IN (SELECT unnest(of_clients))
+    GROUP BY e.client_id;
+    INSERT INTO etl.runs (request, result, ended_at, chunks)
+    VALUES ('{"erase": true}', 'loaded', clock_timestamp(), 1);
+    RETURN cardinality(ids);
+END
+$$;
+COMMENT ON FUNCTION etl.erase(text, text)
+IS 'Erases the events of a visitor (client_id) or of an account (user_id) for good, and returns how many; the raw objects are not its business.';
+
+CREATE FUNCTION etl.last_full_listing() RETURNS timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT max(r.started_at) FROM etl.runs AS r
+    WHERE r.result = 'loaded' AND (r.request ->> 'full_listing')::boolean;
+END;
+COMMENT ON FUNCTION etl.last_full_listing() IS 'When a run last listed the last weeks whole.';
+
+GRANT EXECUTE ON FUNCTION
+etl.start_run(jsonb),
+etl.finish_run(bigint, text, jsonb, jsonb, text),
+etl.unknown_objects(text[], text[]),
+etl.begin_chunk(),
+etl.apply_chunk(bigint, boolean),
+etl.record_listing(bigint, timestamptz[], text[], text[], timestamptz[], bigint[], timestamptz[]),
+etl.unseen_objects(bigint, timestamptz[]),
+etl.quarantined_objects(),
+etl.window_start(timestamptz),
+etl.drop_expired(),
+etl.last_full_listing()
+TO etl_loader;
+
+COMMIT;

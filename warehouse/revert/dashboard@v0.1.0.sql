@@ -1,0 +1,25 @@
+-- Revert clickstream_dw:dashboard from pg
+BEGIN;
+DROP FUNCTION dashboard.load_marker();
+DROP FUNCTION dashboard.filter_values(text);
+DROP FUNCTION dashboard.quarantine_summary();
+DROP FUNCTION dashboard.runs(integer);
+DROP FUNCTION dashboard.completeness(timestamptz, timestamptz);
+DROP FUNCTION dashboard.freshness();
+DROP FUNCTION dashboard.top_brands(timestamptz, timestamptz, text, jsonb, integer);
+DROP FUNCTION dashboard.top_categories(timestamptz, timestamptz, text, jsonb, integer);
+DROP FUNCTION dashboard.top_products(timestamptz, timestamptz, text, jsonb, integer);
+DROP FUNCTION dashboard.funnel(timestamptz, timestamptz, text, jsonb, text[]);
+DROP FUNCTION dashboard.login_states(timestamptz, timestamptz, text, jsonb);
+DROP FUNCTION dashboard.event_mix(timestamptz, timestamptz, text, jsonb);
+DROP FUNCTION dashboard.series(timestamptz, timestamptz, text, jsonb, text);
+DROP FUNCTION dashboard.kpis(timestamptz, timestamptz, text, jsonb);
+DROP FUNCTION etl.closed_steps(text[], timestamptz[], text[]);
+DROP FUNCTION etl.session_events(timestamptz, timestamptz, jsonb);
+DROP FUNCTION etl.sessions_in(timestamptz, timestamptz, jsonb);
+DROP FUNCTION etl.events_in(timestamptz, timestamptz, jsonb);
+DROP FUNCTION etl.label(text);
+DROP FUNCTION etl.passes(jsonb, text, text);
+DROP FUNCTION etl.data_until();
+DROP FUNCTION etl.lists_present(jsonb, timestamptz);
+COMMIT;

@@ -1,0 +1,16 @@
+-- Revert clickstream_dw:loading from pg
+BEGIN;
+DROP FUNCTION etl.last_full_listing();
+DROP FUNCTION etl.erase(text, text);
+DROP FUNCTION etl.drop_expired();
+DROP FUNCTION etl.window_start(timestamptz);
+DROP FUNCTION etl.quarantined_objects();
+DROP FUNCTION etl.unseen_objects(bigint, timestamptz[]);
+DROP FUNCTION etl.record_listing(bigint, timestamptz[], text[], text[], timestamptz[], bigint[], timestamptz[]);
+DROP FUNCTION etl.apply_chunk(bigint, boolean);
+DROP FUNCTION etl.begin_chunk();
+DROP FUNCTION etl.hour_of_key(text, timestamptz);
+DROP FUNCTION etl.unknown_objects(text[], text[]);
+DROP FUNCTION etl.finish_run(bigint, text, jsonb, jsonb, text);
+DROP FUNCTION etl.start_run(jsonb);
+COMMIT;

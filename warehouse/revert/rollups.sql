@@ -1,0 +1,23 @@
+-- Revert clickstream_dw:rollups from pg
+BEGIN;
+DROP FUNCTION etl.set_zone(text);
+DROP FUNCTION etl.rebuild(timestamptz, timestamptz);
+DROP FUNCTION etl.derive_again(timestamptz, timestamptz);
+DROP FUNCTION etl.touched_days();
+DROP FUNCTION etl.recount_days(date[]);
+DROP FUNCTION etl.recount_day(date);
+DROP FUNCTION etl.recount_month(date);
+DROP FUNCTION etl.apply_facts();
+DROP FUNCTION etl.book_rollups();
+DROP FUNCTION etl.merge_first_seen(smallint, text);
+DROP FUNCTION etl.merge_items(smallint, text);
+DROP FUNCTION etl.stage_item_sessions(integer[], integer);
+DROP FUNCTION etl.item_marks(integer[]);
+DROP FUNCTION etl.stage_item_events(regclass, timestamptz, timestamptz);
+DROP FUNCTION etl.merge_names(regclass, timestamptz, timestamptz, smallint, text);
+DROP FUNCTION etl.merge_segments(smallint, text);
+DROP FUNCTION etl.stage_session_segments(regclass, integer, timestamptz, timestamptz);
+DROP FUNCTION etl.stage_event_segments(regclass, timestamptz, timestamptz);
+DROP FUNCTION etl.begin_rollups();
+DROP TABLE etl.staged_items, etl.staged_segments, etl.first_seen, etl.item_days, etl.name_counts, etl.segments;
+COMMIT;
