@@ -17,8 +17,8 @@ cohort AS (
 )
 
 SELECT
-    c.cohort_at, (extract(EPOCH FROM a.week_at - c.cohort_at) / 604800)::integer AS period,
-    count(*) AS visitors
+    c.cohort_at, (extract(EPOCH FROM a.week_at - c.cohort_at) / 604800)::integer AS number,
+    count(*) AS returned
 FROM cohort AS c
 INNER JOIN active AS a ON a.client_id = c.client_id
 GROUP BY 1, 2
