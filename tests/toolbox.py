@@ -195,15 +195,20 @@ class PostgresServer:
     """A PostgreSQL 17 of its own on a free port, trusting the loopback; a context manager.
 
     `warehouse=True` makes the roles of warehouse/tests/roles.sql, the database clickstream_dw, and
-    deploys the sqitch project into it. Attributes: `port`, `host` (127.0.0.1), `socket_dir` (inside).
+    deploys the sqitch project into it, up to the tag `to` if given. Attributes: `port`, `host`
+    (127.0.0.1), `socket_dir` (inside).
     """
 
     def __init__(
-        self, *, warehouse: bool = False, settings: Mapping[str, str] | None = None
+        self,
+        *,
+        warehouse: bool = False,
+        to: str | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.host = "127.0.0.1"
         self.port = free_port()
-        self._warehouse = warehouse
+        self._warehouse, self._to = warehouse, to
         self._settings = {"fsync": "off", "shared_buffers": "256MB", **(settings or {})}
         self._stack = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
@@ -314,6 +319,13 @@ class PostgresServer:
         )
         return done.stdout.strip()
 
+    def sqitch(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run sqitch with the warehouse's project on clickstream_dw; fail on an error."""
+        target = f"db:pg://postgres@127.0.0.1:{self.port}/clickstream_dw"
+        who = {"SQITCH_FULLNAME": "test", "SQITCH_EMAIL": "test@localhost.invalid"}
+        argv = ["sqitch", *arguments, target]
+        return run(argv, user="postgres", cwd="/src/warehouse", env=who)
+
     def deploy(self) -> None:
         """Make the roles and the database, and deploy the warehouse's sqitch project."""
         self.psql("CREATE DATABASE clickstream_dw", database="postgres")
@@ -340,17 +352,7 @@ class PostgresServer:
             ],
             user="postgres",
         )
-        run(
-            [
-                "sqitch",
-                "deploy",
-                "--verify",
-                f"db:pg://postgres@127.0.0.1:{self.port}/clickstream_dw",
-            ],
-            user="postgres",
-            cwd="/src/warehouse",
-            env={"SQITCH_FULLNAME": "test", "SQITCH_EMAIL": "test@localhost.invalid"},
-        )
+        self.sqitch("deploy", "--verify", *(["--to", self._to] if self._to else []))
 
 
 # lintr takes the settings of shiny_app/.lintr by itself.

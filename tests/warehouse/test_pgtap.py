@@ -44,10 +44,5 @@ def test_pgtap(server: toolbox.PostgresServer, name: str) -> None:
 
 def test_every_change_can_be_reverted_and_deployed_again() -> None:
     with toolbox.PostgresServer(warehouse=True) as fresh:
-        target = f"db:pg://postgres@127.0.0.1:{fresh.port}/clickstream_dw"
-        who = {"SQITCH_FULLNAME": "test", "SQITCH_EMAIL": "test@localhost.invalid"}
         for action in (["revert", "-y"], ["deploy", "--verify"], ["verify"]):
-            done = toolbox.run(
-                ["sqitch", *action, target], user="postgres", cwd="/src/warehouse", env=who
-            )
-            assert "not ok" not in done.stdout
+            assert "not ok" not in fresh.sqitch(*action).stdout

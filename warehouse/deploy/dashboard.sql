@@ -29,12 +29,16 @@ COMMENT ON FUNCTION etl.lists_present(jsonb, timestamptz)
 IS 'Whether a request lists the hour it is made in: a backfill of old keys says nothing of what came since.';
 
 CREATE OR REPLACE FUNCTION etl.data_until() RETURNS timestamptz
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-RETURN (
-    SELECT max(r.started_at) FROM etl.runs AS r
-    WHERE r.result = 'loaded' AND etl.lists_present(r.request, r.started_at)
-);
+AS $$
+BEGIN
+    RETURN (
+        SELECT max(r.started_at) FROM etl.runs AS r
+        WHERE r.result = 'loaded' AND etl.lists_present(r.request, r.started_at)
+    );
+END
+$$;
 COMMENT ON FUNCTION etl.data_until()
 IS 'Start of the newest run that listed up to its start and left nothing pending.';
 
@@ -42,25 +46,36 @@ IS 'Start of the newest run that listed up to its start and left nothing pending
 CREATE TYPE etl.numbers AS (logins smallint[], categories smallint[], brands smallint[], names smallint[]); -- noqa: LT01
 COMMENT ON TYPE etl.numbers IS 'A filter by the numbers of its values (etl.terms); NULL: the field lets all pass.';
 
-CREATE FUNCTION etl.term_numbers(filter jsonb, field text) RETURNS smallint[]
-LANGUAGE sql STABLE
-RETURN CASE
-    WHEN
-        coalesce(jsonb_typeof(term_numbers.filter -> term_numbers.field), 'null') = 'null'
-        OR term_numbers.filter -> term_numbers.field = '[]'::jsonb THEN NULL
-    ELSE ARRAY(
+CREATE FUNCTION etl.term_numbers(filter jsonb, term_field text) RETURNS smallint[]
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF coalesce(jsonb_typeof(filter -> term_field), 'null') = 'null' OR filter -> term_field = '[]'::jsonb THEN
+        RETURN NULL;
+    END IF;
+    RETURN ARRAY(
         SELECT t.term_no FROM etl.terms AS t
-        WHERE t.field = term_numbers.field AND term_numbers.filter -> term_numbers.field ? t.key
-    )
-END;
+        WHERE t.field = term_field AND filter -> term_field ? t.key
+    );
+END
+$$;
 COMMENT ON FUNCTION etl.term_numbers(jsonb, text) IS 'Numbers of a filter''s values of one field; NULL for a filter without it.';
 
 CREATE FUNCTION etl.filter_numbers(filter jsonb) RETURNS etl.numbers
-LANGUAGE sql STABLE
-RETURN (
-    etl.term_numbers(filter, 'login_state'), etl.term_numbers(filter, 'category'),
-    etl.term_numbers(filter, 'brand'), etl.term_numbers(filter, 'event_name')
-)::etl.numbers;
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    n etl.numbers;
+BEGIN
+    IF filter IS NOT NULL THEN
+        n.logins := etl.term_numbers(filter, 'login_state');
+        n.categories := etl.term_numbers(filter, 'category');
+        n.brands := etl.term_numbers(filter, 'brand');
+        n.names := etl.term_numbers(filter, 'event_name');
+    END IF;
+    RETURN n;
+END
+$$;
 COMMENT ON FUNCTION etl.filter_numbers(jsonb) IS 'A filter by numbers.';
 
 -- These two have no settings of their own, so that the planner can put them into the query.
@@ -116,8 +131,12 @@ COMMENT ON FUNCTION etl.sessions_in(timestamptz, timestamptz, etl.numbers, times
 IS 'Sessions that start in [from, to), and end after an instant: one event passes category, brand and name together, the session its login state.';
 
 CREATE FUNCTION etl.open_after() RETURNS timestamptz
-LANGUAGE sql STABLE
-RETURN coalesce(etl.data_until() - interval '30 minutes', 'infinity');
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN coalesce(etl.data_until() - interval '30 minutes', 'infinity');
+END
+$$;
 COMMENT ON FUNCTION etl.open_after() IS 'Sessions that end after this instant are still open.';
 
 CREATE FUNCTION etl.spans(from_at timestamptz, to_at timestamptz, zone text, origin timestamptz)
@@ -161,13 +180,20 @@ IS 'Takes [from, to) apart into whole months, days and slots of the rollups, and
 
 CREATE FUNCTION etl.edge_spans(edges timestamptz[])
 RETURNS TABLE (bucket integer, level smallint, begins_at timestamptz, ends_at timestamptz)
-LANGUAGE sql STABLE ROWS 10
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    zone text := etl.shop_zone();
+    origin timestamptz := etl.grid_origin();
+BEGIN
+    RETURN QUERY
     SELECT b.i, s.level, s.begins_at, s.ends_at
-    FROM (SELECT etl.shop_zone() AS zone, etl.grid_origin() AS origin) AS c
-    CROSS JOIN generate_series(1, cardinality(edge_spans.edges) - 1) AS b (i)
-    CROSS JOIN LATERAL etl.spans(edge_spans.edges[b.i], edge_spans.edges[b.i + 1], c.zone, c.origin) AS s;
-END;
+    FROM generate_series(1, cardinality(edges) - 1) AS b (i)
+    CROSS JOIN LATERAL etl.spans(edges[b.i], edges[b.i + 1], zone, origin) AS s;
+END
+$$;
 COMMENT ON FUNCTION etl.edge_spans(timestamptz[]) IS 'The spans of every bucket between two of some edges.';
 
 CREATE TYPE etl.event_sums AS (
@@ -227,6 +253,7 @@ IS 'Sums of the sessions that start between edges, from the sessions themselves.
 CREATE FUNCTION etl.rolled_events(edges timestamptz[], n etl.numbers) RETURNS SETOF etl.event_sums
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET enable_seqscan = off
@@ -266,6 +293,7 @@ IS 'Sums of events between edges, from the rollups: for filters of login states 
 CREATE FUNCTION etl.rolled_sessions(edges timestamptz[], n etl.numbers) RETURNS SETOF etl.session_sums
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET enable_seqscan = off
@@ -380,6 +408,33 @@ LANGUAGE sql IMMUTABLE
 RETURN from_at || edges[2:];
 COMMENT ON FUNCTION etl.clip(timestamptz[], timestamptz) IS 'Edges whose first bucket begins where the range does.';
 
+CREATE TYPE etl.open_sums AS (
+    carts bigint, abandoned bigint, at_view bigint, at_add bigint, at_checkout bigint
+);
+COMMENT ON TYPE etl.open_sums IS 'Sessions still open: with a cart, with one that would be abandoned, and by the last step of the closed funnel.';
+
+CREATE FUNCTION etl.open_sessions(from_at timestamptz, to_at timestamptz, n etl.numbers) RETURNS etl.open_sums
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+AS $$
+DECLARE
+    open_after timestamptz := etl.open_after();
+    sums etl.open_sums;
+BEGIN
+    SELECT
+        count(*) FILTER (WHERE s.has_add), count(*) FILTER (WHERE s.is_abandoned),
+        count(*) FILTER (WHERE s.has_product_view AND s.add_at IS NULL),
+        count(*) FILTER (WHERE s.add_at IS NOT NULL AND s.start_at IS NULL),
+        count(*) FILTER (WHERE s.start_at IS NOT NULL AND s.complete_at IS NULL)
+    INTO sums
+    FROM etl.sessions_in(from_at, to_at, n, open_after) AS s WHERE s.events <= 5000;
+    RETURN sums;
+END
+$$;
+COMMENT ON FUNCTION etl.open_sessions(timestamptz, timestamptz, etl.numbers) IS 'Counts the open sessions that start in [from, to).';
+
 CREATE FUNCTION dashboard.kpis(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL)
 RETURNS TABLE (
     events bigint, visitors bigint, sessions bigint, converted_sessions bigint, engaged_sessions bigint,
@@ -396,15 +451,12 @@ DECLARE
     n etl.numbers := etl.filter_numbers(filter);
     e etl.event_sums;
     s etl.session_sums;
-    open_carts bigint;
-    open_abandoned bigint;
+    o etl.open_sums;
 BEGIN
     IF from_at < to_at THEN
         SELECT t.* INTO e FROM etl.event_totals(ARRAY[from_at, to_at], n) AS t;
         SELECT t.* INTO s FROM etl.session_totals(ARRAY[from_at, to_at], n) AS t;
-        SELECT count(*) FILTER (WHERE o.has_add), count(*) FILTER (WHERE o.is_abandoned)
-        INTO open_carts, open_abandoned
-        FROM etl.sessions_in(from_at, to_at, n, (SELECT etl.open_after())) AS o WHERE o.events <= 5000;
+        o := etl.open_sessions(from_at, to_at, n);
     END IF;
     RETURN QUERY
     SELECT
@@ -420,7 +472,7 @@ BEGIN
         SELECT
             coalesce(s.sessions, 0) AS sessions, coalesce(s.converted, 0) AS converted,
             coalesce(s.viewed, 0) AS viewed, coalesce(s.added, 0) AS added,
-            coalesce(s.carts - open_carts, 0) AS carts, coalesce(s.abandoned - open_abandoned, 0) AS abandoned
+            coalesce(s.carts - o.carts, 0) AS carts, coalesce(s.abandoned - o.abandoned, 0) AS abandoned
     ) AS c;
 END
 $$;
@@ -459,6 +511,7 @@ CREATE FUNCTION dashboard.event_mix(from_at timestamptz, to_at timestamptz, zone
 RETURNS TABLE (event_name text, label text, events bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
@@ -653,6 +706,7 @@ DECLARE
     numbers smallint[] := etl.step_numbers(steps);
     open_after timestamptz := etl.open_after();
     t etl.session_sums;
+    o etl.open_sums;
     closed bigint[];
     opened bigint[];
     medians float8[];
@@ -671,12 +725,8 @@ BEGIN
             percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(EPOCH FROM s.complete_at - s.start_at)::float8)
         ] INTO medians
         FROM etl.sessions_in(from_at, to_at, n) AS s WHERE s.events <= 5000 AND s.add_at IS NOT NULL;
-        SELECT ARRAY[
-            count(*) FILTER (WHERE s.has_product_view AND s.add_at IS NULL),
-            count(*) FILTER (WHERE s.add_at IS NOT NULL AND s.start_at IS NULL),
-            count(*) FILTER (WHERE s.start_at IS NOT NULL AND s.complete_at IS NULL)
-        ] INTO still_open
-        FROM etl.sessions_in(from_at, to_at, n, open_after) AS s WHERE s.events <= 5000;
+        o := etl.open_sessions(from_at, to_at, n);
+        still_open := ARRAY[o.at_view, o.at_add, o.at_checkout];
     ELSE
         SELECT
             array_agg(c.closed ORDER BY c.step), array_agg(c.opened ORDER BY c.step),
@@ -755,65 +805,80 @@ END;
 COMMENT ON FUNCTION etl.read_item_sessions(integer, timestamptz, timestamptz, etl.numbers)
 IS 'What the sessions that start in a range did with products (kind 1), categories (2) or brands (3).';
 
-CREATE FUNCTION etl.rolled_items(item_kind integer, from_at timestamptz, to_at timestamptz) RETURNS SETOF etl.item_sums
+CREATE FUNCTION etl.rolled_items(item_kind integer, from_at timestamptz, to_at timestamptz, max_rows integer)
+RETURNS SETOF etl.item_sums
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET enable_seqscan = off
 SET jit = off
 AS $$
+#variable_conflict use_column
 DECLARE
     everything etl.numbers;
 BEGIN
     RETURN QUERY
+    WITH span AS MATERIALIZED (
+        SELECT p.level, p.begins_at, p.ends_at FROM etl.edge_spans(ARRAY[from_at, to_at]) AS p
+    )
+
     SELECT
-        o.item_no, o.events::bigint, o.views::bigint, o.adds::bigint, o.removals::bigint, o.wishlisted::bigint,
-        o.view_sessions::bigint, o.add_sessions::bigint, o.bought_sessions::bigint
-    FROM etl.edge_spans(ARRAY[from_at, to_at]) AS p
-    INNER JOIN etl.item_days AS o
-        ON o.kind = item_kind AND o.level = p.level AND o.at >= p.begins_at AND o.at < p.ends_at
-    WHERE p.level >= 2
-    UNION ALL
-    SELECT e.* FROM etl.edge_spans(ARRAY[from_at, to_at]) AS p
-    CROSS JOIN LATERAL etl.read_item_events(item_kind, p.begins_at, p.ends_at, everything) AS e
-    WHERE p.level < 2
-    UNION ALL
-    SELECT s.* FROM etl.edge_spans(ARRAY[from_at, to_at]) AS p
-    CROSS JOIN LATERAL etl.read_item_sessions(item_kind, p.begins_at, p.ends_at, everything) AS s
-    WHERE p.level < 2;
+        i.item_no, sum(i.events)::bigint, sum(i.views)::bigint, sum(i.adds)::bigint, sum(i.removals)::bigint,
+        sum(i.wishlisted)::bigint, sum(i.view_sessions)::bigint, sum(i.add_sessions)::bigint,
+        sum(i.bought_sessions)::bigint
+    FROM (
+        SELECT
+            o.item_no, o.events, o.views, o.adds, o.removals, o.wishlisted, o.view_sessions, o.add_sessions,
+            o.bought_sessions
+        FROM span AS p
+        INNER JOIN etl.item_days AS o
+            ON o.kind = item_kind AND o.level = p.level AND o.at >= p.begins_at AND o.at < p.ends_at
+        WHERE p.level >= 2
+        UNION ALL
+        SELECT e.* FROM span AS p
+        CROSS JOIN LATERAL etl.read_item_events(item_kind, p.begins_at, p.ends_at, everything) AS e
+        WHERE p.level < 2
+        UNION ALL
+        SELECT s.* FROM span AS p
+        CROSS JOIN LATERAL etl.read_item_sessions(item_kind, p.begins_at, p.ends_at, everything) AS s
+        WHERE p.level < 2
+    ) AS i
+    GROUP BY i.item_no
+    HAVING sum(i.events) > 0
+    ORDER BY sum(i.views) DESC, sum(i.adds) DESC
+    FETCH FIRST max_rows ROWS WITH TIES;
 END
 $$;
-COMMENT ON FUNCTION etl.rolled_items(integer, timestamptz, timestamptz)
-IS 'What was done in a range with products (kind 1), categories (2) or brands (3), in parts to add up: whole days from the rollups.';
+COMMENT ON FUNCTION etl.rolled_items(integer, timestamptz, timestamptz, integer)
+IS 'The products (kind 1), categories (2) or brands (3) most viewed in a range, and those that tie with the last: whole days from the rollups.';
 
-CREATE FUNCTION etl.item_totals(item_kind integer, from_at timestamptz, to_at timestamptz, n etl.numbers)
+CREATE FUNCTION etl.top_items(item_kind integer, from_at timestamptz, to_at timestamptz, filter jsonb, max_rows integer)
 RETURNS SETOF etl.item_sums
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+DECLARE
+    n etl.numbers := etl.filter_numbers(filter);
 BEGIN
-    IF (n).logins IS NULL AND (n).categories IS NULL AND (n).brands IS NULL AND (n).names IS NULL THEN
-        RETURN QUERY
-        SELECT
-            r.item_no, sum(r.events)::bigint, sum(r.views)::bigint, sum(r.adds)::bigint, sum(r.removals)::bigint,
-            sum(r.wishlisted)::bigint, sum(r.view_sessions)::bigint, sum(r.add_sessions)::bigint,
-            sum(r.bought_sessions)::bigint
-        FROM etl.rolled_items(item_kind, from_at, to_at) AS r
-        GROUP BY r.item_no
-        HAVING sum(r.events) > 0;
+    IF n.logins IS NULL AND n.categories IS NULL AND n.brands IS NULL AND n.names IS NULL THEN
+        RETURN QUERY SELECT r.* FROM etl.rolled_items(item_kind, from_at, to_at, max_rows) AS r;
     ELSE
         RETURN QUERY
         SELECT
             e.item_no, e.events, e.views, e.adds, e.removals, e.wishlisted, coalesce(s.view_sessions, 0),
             coalesce(s.add_sessions, 0), coalesce(s.bought_sessions, 0)
         FROM etl.read_item_events(item_kind, from_at, to_at, n) AS e
-        LEFT JOIN etl.read_item_sessions(item_kind, from_at, to_at, n) AS s ON s.item_no = e.item_no;
+        LEFT JOIN etl.read_item_sessions(item_kind, from_at, to_at, n) AS s ON s.item_no = e.item_no
+        ORDER BY e.views DESC, e.adds DESC
+        FETCH FIRST max_rows ROWS WITH TIES;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION etl.item_totals(integer, timestamptz, timestamptz, etl.numbers)
-IS 'What was done in a range with each product (kind 1), category (2) or brand (3) that an event of it has.';
+COMMENT ON FUNCTION etl.top_items(integer, timestamptz, timestamptz, jsonb, integer)
+IS 'The products (kind 1), categories (2) or brands (3) most viewed in a range, of those that an event of it has, and what ties with the last.';
 
 CREATE FUNCTION dashboard.top_products(from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL, max_rows integer DEFAULT 50)
 RETURNS TABLE (
@@ -826,8 +891,8 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH top AS (
         SELECT p.product_no, p.product_id, t.*
-        FROM etl.item_totals(
-            1, top_products.from_at, top_products.to_at, (SELECT etl.filter_numbers(top_products.filter))
+        FROM etl.top_items(
+            1, top_products.from_at, top_products.to_at, top_products.filter, top_products.max_rows
         ) AS t
         INNER JOIN etl.products AS p ON p.product_no = t.item_no
         ORDER BY t.views DESC, t.adds DESC, p.product_id
@@ -856,8 +921,8 @@ RETURNS TABLE (
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT n.key, coalesce(n.label, n.key), t.views, t.adds, t.view_sessions, t.bought_sessions
-    FROM etl.item_totals(
-        top_terms.item_kind, top_terms.from_at, top_terms.to_at, (SELECT etl.filter_numbers(top_terms.filter))
+    FROM etl.top_items(
+        top_terms.item_kind, top_terms.from_at, top_terms.to_at, top_terms.filter, top_terms.max_rows
     ) AS t
     INNER JOIN etl.terms AS n ON n.field = top_terms.term_field AND n.term_no = t.item_no
     ORDER BY t.views DESC, t.adds DESC, n.key
@@ -900,15 +965,23 @@ CREATE FUNCTION dashboard.heatmap(from_at timestamptz, to_at timestamptz, zone t
 RETURNS TABLE (weekday integer, hour integer, sessions bigint, occurrences bigint, sessions_per_hour float8)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
     n etl.numbers := etl.filter_numbers(filter);
+    categories smallint[] := coalesce(n.categories, '{0}');
+    logins smallint[] := coalesce(n.logins, CASE WHEN n.categories IS NULL THEN '{0}'::smallint[] ELSE '{1,2,3,4,5}' END);
     day_from timestamptz := (
         date_trunc('day', (from_at - interval '1 microsecond') AT TIME ZONE zone) + interval '1 day'
     ) AT TIME ZONE zone;
     day_to timestamptz := date_trunc('day', least(to_at, etl.data_until()), zone);
+    days timestamp[] := ARRAY(
+        SELECT g.at FROM generate_series(
+            day_from AT TIME ZONE zone, day_to AT TIME ZONE zone - interval '1 day', interval '1 day'
+        ) AS g (at)
+    );
     -- Local hours begin on the grid of slots, unless the zone is a quarter of an hour off the shop's.
     is_rolled boolean := n.brands IS NULL AND n.names IS NULL AND coalesce(cardinality(n.categories), 1) <= 1
         AND date_bin('30 minutes', day_from, etl.grid_origin()) = day_from;
@@ -916,29 +989,39 @@ BEGIN
     RETURN QUERY
     SELECT h.weekday, h.hour, coalesce(s.sessions, 0), h.occurrences, coalesce(s.sessions, 0)::float8 / h.occurrences
     FROM (
-        SELECT
-            extract(ISODOW FROM q.at AT TIME ZONE zone)::integer AS weekday,
-            extract(HOUR FROM q.at AT TIME ZONE zone)::integer AS hour,
-            count(DISTINCT date_trunc('hour', q.at, zone)) AS occurrences
-        FROM generate_series(day_from, day_to - interval '1 microsecond', interval '15 minutes') AS q (at)
-        GROUP BY 1, 2
+        SELECT a.weekday, a.hour, sum(a.occurrences)::bigint AS occurrences
+        FROM (
+            -- A day of 24 hours has each of them once; the hours of another are looked for.
+            SELECT extract(ISODOW FROM d.at)::integer AS weekday, h.hour, count(*) AS occurrences
+            FROM unnest(days) AS d (at) CROSS JOIN generate_series(0, 23) AS h (hour)
+            WHERE (d.at + interval '1 day') AT TIME ZONE zone - d.at AT TIME ZONE zone = interval '24 hours'
+            GROUP BY 1, 2
+            UNION ALL
+            SELECT
+                extract(ISODOW FROM d.at)::integer, extract(HOUR FROM q.at AT TIME ZONE zone)::integer,
+                count(DISTINCT date_trunc('hour', q.at, zone))
+            FROM unnest(days) AS d (at)
+            CROSS JOIN LATERAL generate_series(
+                d.at AT TIME ZONE zone,
+                (d.at + interval '1 day') AT TIME ZONE zone - interval '1 microsecond', interval '15 minutes'
+            ) AS q (at)
+            WHERE (d.at + interval '1 day') AT TIME ZONE zone - d.at AT TIME ZONE zone <> interval '24 hours'
+            GROUP BY 1, 2
+        ) AS a
+        GROUP BY a.weekday, a.hour
     ) AS h
     LEFT JOIN (
         SELECT
-            extract(ISODOW FROM c.at AT TIME ZONE zone)::integer AS weekday,
-            extract(HOUR FROM c.at AT TIME ZONE zone)::integer AS hour, sum(c.sessions)::bigint AS sessions
+            extract(ISODOW FROM c.local)::integer AS weekday, extract(HOUR FROM c.local)::integer AS hour,
+            sum(c.sessions)::bigint AS sessions
         FROM (
-            SELECT g.at, sum(g.sessions) AS sessions
+            SELECT g.at AT TIME ZONE zone AS local, g.sessions
             FROM etl.segments AS g
             WHERE
                 is_rolled AND g.level = 1 AND g.at >= day_from AND g.at < day_to
-                AND g.category_no = ANY (coalesce(n.categories, '{0}'))
-                AND g.login_no = ANY (coalesce(
-                    n.logins, CASE WHEN n.categories IS NULL THEN '{0}'::smallint[] ELSE '{1,2,3,4,5}' END
-                ))
-            GROUP BY g.at
+                AND g.category_no = ANY (categories) AND g.login_no = ANY (logins)
             UNION ALL
-            SELECT r.started_at, 1
+            SELECT r.started_at AT TIME ZONE zone, 1
             FROM etl.sessions_in(day_from, day_to, n) AS r WHERE NOT is_rolled AND r.events <= 5000
         ) AS c
         GROUP BY 1, 2
@@ -952,6 +1035,7 @@ IS 'Sessions started by local weekday (1: Monday) and hour, on complete days onl
 CREATE FUNCTION etl.first_seen_in(edges timestamptz[]) RETURNS TABLE (bucket integer, visitors public.roaringbitmap)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET enable_seqscan = off

@@ -6,6 +6,9 @@ SET LOCAL client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS roaringbitmap SCHEMA public;
 SET LOCAL ROLE dwh_owner;
 
+-- A run that is under way ends first: it uses the tables that are changed here.
+SELECT pg_advisory_xact_lock(hashtext('etl_loader'));
+
 ALTER TABLE etl.settings
 ADD COLUMN zone text NOT NULL DEFAULT 'Asia/Ho_Chi_Minh',
 ADD COLUMN rollups_enabled boolean NOT NULL DEFAULT true,
@@ -25,15 +28,24 @@ COMMENT ON COLUMN etl.settings.max_event_names IS 'Event names with a number of 
 COMMENT ON COLUMN etl.settings.max_categories IS 'Categories with a number of their own; later ones are "(other)".';
 COMMENT ON COLUMN etl.settings.max_brands IS 'Brands with a number of their own; later ones are "(other)".';
 
+-- PL/pgSQL keeps the plan of a query for the session; an SQL function plans its own at each call.
 CREATE FUNCTION etl.shop_zone() RETURNS text
-LANGUAGE sql STABLE
-RETURN (SELECT s.zone FROM etl.settings AS s);
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN (SELECT s.zone FROM etl.settings AS s);
+END
+$$;
 COMMENT ON FUNCTION etl.shop_zone() IS 'The shop''s zone.';
 
 -- Offsets change by whole half hours, so one midnight of the zone places all of its midnights on the grid.
 CREATE FUNCTION etl.grid_origin() RETURNS timestamptz
-LANGUAGE sql STABLE
-RETURN '2000-01-01'::timestamp AT TIME ZONE etl.shop_zone();
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN '2000-01-01'::timestamp AT TIME ZONE etl.shop_zone();
+END
+$$;
 COMMENT ON FUNCTION etl.grid_origin() IS 'An instant on the grid of half-hour slots: every midnight of the shop''s zone is on it.';
 
 CREATE TABLE etl.terms (
