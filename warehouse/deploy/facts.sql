@@ -241,6 +241,16 @@ COMMENT ON TABLE etl.former_sessions IS 'Touched sessions as they were before.';
 CREATE VIEW etl.current_sessions AS
 SELECT s.* FROM etl.touched_sessions AS t INNER JOIN etl.session_facts AS s ON s.session_no = t.session_no;
 COMMENT ON VIEW etl.current_sessions IS 'Touched sessions as they are now.';
+-- All facts of a new session are staged: they need not be looked for.
+CREATE VIEW etl.touched_facts AS
+SELECT t.session_id, f.*
+FROM etl.touched_sessions AS t INNER JOIN etl.staged_facts AS f ON f.session_no = t.session_no
+WHERE t.is_new AND t.session_id IS NOT NULL
+UNION ALL
+SELECT t.session_id, f.*
+FROM etl.touched_sessions AS t INNER JOIN etl.event_facts AS f ON f.session_no = t.session_no
+WHERE NOT t.is_new OR t.session_id IS NULL;
+COMMENT ON VIEW etl.touched_facts IS 'Facts of the touched sessions.';
 
 CREATE FUNCTION etl.begin_deriving() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
@@ -653,8 +663,7 @@ CREATE FUNCTION etl.recounted_sessions() RETURNS SETOF etl.session_facts
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH event AS (
-        SELECT f.*, t.session_id
-        FROM etl.touched_sessions AS t INNER JOIN etl.event_facts AS f ON f.session_no = t.session_no
+        SELECT f.* FROM etl.touched_facts AS f
     ),
 
     fact AS (

@@ -114,6 +114,7 @@ CREATE OR REPLACE FUNCTION etl.apply_chunk(run_id bigint, reload boolean DEFAULT
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
+SET default_statistics_target = 10
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -124,12 +124,16 @@ CREATE UNLOGGED TABLE etl.staged_items (LIKE etl.item_days);
 ALTER TABLE etl.staged_items DROP COLUMN level;
 COMMENT ON TABLE etl.staged_items IS 'What a load, or a recount, adds to the days of products, categories and brands.';
 
+CREATE UNLOGGED TABLE etl.staged_names (LIKE etl.name_counts);
+ALTER TABLE etl.staged_names DROP COLUMN level;
+COMMENT ON TABLE etl.staged_names IS 'What a load, or a recount, adds to the counts by name.';
+
 CREATE FUNCTION etl.begin_rollups() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    TRUNCATE etl.staged_segments, etl.staged_items;
+    TRUNCATE etl.staged_segments, etl.staged_items, etl.staged_names;
 END
 $$;
 COMMENT ON FUNCTION etl.begin_rollups() IS 'Empties what the last load staged for the rollups.';
@@ -243,28 +247,40 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION etl.merge_segments(smallint, text) IS 'Adds the staged segments to those of one level: slot, day or month.';
 
-CREATE FUNCTION etl.merge_names(facts regclass, from_at timestamptz, to_at timestamptz, merged_level smallint, unit text) RETURNS void
+CREATE FUNCTION etl.stage_names(facts regclass, from_at timestamptz, to_at timestamptz) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format($query$
-        INSERT INTO etl.name_counts AS o (level, at, login_no, name_no, events)
-        SELECT
-            $1, CASE WHEN $2 = 'slot' THEN f.at ELSE date_trunc($2, f.at, $3) END, f.login_no, f.name_no, sum(f.events)
-        FROM (
-            SELECT date_bin('30 minutes', e.event_at, $4) AS at, e.login_no, e.name_no, count(*) AS events
-            FROM %s AS e
-            WHERE e.event_at >= $5 AND e.event_at < $6
-            GROUP BY 1, 2, 3
-        ) AS f
-        GROUP BY 2, 3, 4
-        ON CONFLICT (level, at, login_no, name_no) DO UPDATE SET events = o.events + excluded.events
-    $query$, facts) USING merged_level, unit, etl.shop_zone(), etl.grid_origin(), from_at, to_at;
+        INSERT INTO etl.staged_names (at, login_no, name_no, events)
+        SELECT date_bin('30 minutes', e.event_at, $1), e.login_no, e.name_no, count(*)
+        FROM %s AS e
+        WHERE e.event_at >= $2 AND e.event_at < $3
+        GROUP BY 1, 2, 3
+    $query$, facts) USING etl.grid_origin(), from_at, to_at;
 END
 $$;
-COMMENT ON FUNCTION etl.merge_names(regclass, timestamptz, timestamptz, smallint, text)
-IS 'Adds the facts of a table in [from, to) to the counts by name of one level.';
+COMMENT ON FUNCTION etl.stage_names(regclass, timestamptz, timestamptz)
+IS 'Stages the counts by name of the facts of a table in [from, to).';
+
+CREATE FUNCTION etl.merge_names(merged_level smallint, unit text) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO etl.name_counts AS o (level, at, login_no, name_no, events)
+    SELECT
+        merge_names.merged_level,
+        CASE
+            WHEN merge_names.unit = 'slot' THEN s.at
+            ELSE date_trunc(merge_names.unit, s.at, (SELECT etl.shop_zone()))
+        END,
+        s.login_no, s.name_no, sum(s.events)
+    FROM etl.staged_names AS s
+    GROUP BY 2, 3, 4
+    ON CONFLICT (level, at, login_no, name_no) DO UPDATE SET events = o.events + excluded.events;
+END;
+COMMENT ON FUNCTION etl.merge_names(smallint, text) IS 'Adds the staged counts by name to those of one level.';
 
 CREATE FUNCTION etl.stage_item_events(facts regclass, from_at timestamptz, to_at timestamptz) RETURNS void
 LANGUAGE plpgsql
@@ -312,62 +328,76 @@ RETURNS TABLE (
     session_no integer, started_at timestamptz, kind integer, item_no integer, is_viewed boolean, is_added boolean,
     is_bought boolean
 )
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    WITH event AS MATERIALIZED (
-        SELECT
-            s.session_no, s.started_at, f.event_at, f.name_no, f.product_no, f.category_no, f.brand_no
-        FROM unnest(item_marks.sessions) AS t (session_no)
-        INNER JOIN etl.session_facts AS s ON s.session_no = t.session_no
-        INNER JOIN etl.event_facts AS f ON f.session_no = s.session_no
-        WHERE
-            s.events <= 5000 AND f.name_no IN (
-                etl.name_no('product_view'), etl.name_no('add_to_cart_click'), etl.name_no('checkout_complete')
-            )
-    ),
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    source text := CASE
+        WHEN sessions IS NULL THEN 'etl.touched_facts'
+        ELSE '(SELECT f.* FROM unnest($1) AS t (session_no)'
+            || ' INNER JOIN etl.event_facts AS f ON f.session_no = t.session_no)'
+    END;
+BEGIN
+    RETURN QUERY EXECUTE format($query$
+        WITH event AS MATERIALIZED (
+            SELECT
+                s.session_no, s.started_at, f.event_at, f.name_no, f.product_no, f.category_no, f.brand_no
+            FROM %s AS f
+            INNER JOIN etl.session_facts AS s ON s.session_no = f.session_no
+            WHERE
+                s.events <= 5000 AND f.name_no IN (
+                    etl.name_no('product_view'), etl.name_no('add_to_cart_click'), etl.name_no('checkout_complete')
+                )
+        ),
 
-    complete AS (
-        SELECT e.session_no, max(e.event_at) AS at FROM event AS e
-        WHERE e.name_no = etl.name_no('checkout_complete') GROUP BY e.session_no
-    )
+        complete AS (
+            SELECT e.session_no, max(e.event_at) AS at FROM event AS e
+            WHERE e.name_no = etl.name_no('checkout_complete') GROUP BY e.session_no
+        )
 
-    SELECT
-        m.session_no, m.started_at, m.kind, m.item_no, m.is_viewed, m.first_add_at IS NOT NULL,
-        coalesce(m.first_add_at <= c.at, false)
-    FROM (
         SELECT
-            e.session_no, e.started_at, k.kind, k.item_no,
-            bool_or(e.name_no = etl.name_no('product_view')) AS is_viewed,
-            min(e.event_at) FILTER (WHERE e.name_no = etl.name_no('add_to_cart_click')) AS first_add_at
-        FROM event AS e
-        CROSS JOIN LATERAL (VALUES (1, e.product_no), (2, e.category_no), (3, e.brand_no)) AS k (kind, item_no)
-        WHERE e.name_no <> etl.name_no('checkout_complete') AND k.item_no IS NOT NULL
-        GROUP BY 1, 2, 3, 4
-    ) AS m
-    LEFT JOIN complete AS c ON c.session_no = m.session_no;
-END;
+            m.session_no, m.started_at, m.kind, m.item_no, m.is_viewed, m.first_add_at IS NOT NULL,
+            coalesce(m.first_add_at <= c.at, false)
+        FROM (
+            SELECT
+                e.session_no, e.started_at, k.kind, k.item_no,
+                bool_or(e.name_no = etl.name_no('product_view')) AS is_viewed,
+                min(e.event_at) FILTER (WHERE e.name_no = etl.name_no('add_to_cart_click')) AS first_add_at
+            FROM event AS e
+            CROSS JOIN LATERAL (VALUES (1, e.product_no), (2, e.category_no), (3, e.brand_no)) AS k (kind, item_no)
+            WHERE e.name_no <> etl.name_no('checkout_complete') AND k.item_no IS NOT NULL
+            GROUP BY 1, 2, 3, 4
+        ) AS m
+        LEFT JOIN complete AS c ON c.session_no = m.session_no
+    $query$, source) USING sessions;
+END
+$$;
 COMMENT ON FUNCTION etl.item_marks(integer[])
-IS 'What each of some sessions, robots left out, did with each product (kind 1), category (2) and brand (3).';
+IS 'What each of some sessions (NULL: the touched ones), robots left out, did with each product (kind 1), category (2) and brand (3).';
 
 CREATE FUNCTION etl.stage_item_sessions(sessions integer[], sign integer) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+AS $$
+DECLARE
+    zone text := etl.shop_zone();
+BEGIN
     INSERT INTO etl.staged_items (
         kind, at, item_no, events, views, adds, removals, wishlisted, view_sessions, add_sessions,
         unviewed_sessions, bought_sessions
     )
     SELECT
-        m.kind, date_trunc('day', m.started_at, (SELECT etl.shop_zone())), m.item_no, 0, 0, 0, 0, 0,
-        stage_item_sessions.sign * count(*) FILTER (WHERE m.is_viewed),
-        stage_item_sessions.sign * count(*) FILTER (WHERE m.is_viewed AND m.is_added),
-        stage_item_sessions.sign * count(*) FILTER (WHERE m.is_added AND NOT m.is_viewed),
-        stage_item_sessions.sign * count(*) FILTER (WHERE m.is_bought)
-    FROM etl.item_marks(stage_item_sessions.sessions) AS m
+        m.kind, date_trunc('day', m.started_at, zone), m.item_no, 0, 0, 0, 0, 0,
+        sign * count(*) FILTER (WHERE m.is_viewed),
+        sign * count(*) FILTER (WHERE m.is_viewed AND m.is_added),
+        sign * count(*) FILTER (WHERE m.is_added AND NOT m.is_viewed),
+        sign * count(*) FILTER (WHERE m.is_bought)
+    FROM etl.item_marks(sessions) AS m
     GROUP BY 1, 2, 3;
-END;
+END
+$$;
 COMMENT ON FUNCTION etl.stage_item_sessions(integer[], integer)
-IS 'Stages what sessions did with products, categories and brands, or takes it away (sign -1).';
+IS 'Stages what sessions (NULL: the touched ones) did with products, categories and brands, or takes it away (sign -1).';
 
 CREATE FUNCTION etl.merge_items(merged_level smallint, unit text) RETURNS void
 LANGUAGE sql
@@ -437,11 +467,12 @@ BEGIN
     PERFORM etl.stage_event_segments('etl.staged_facts', '-infinity', 'infinity');
     PERFORM etl.stage_session_segments('etl.former_sessions', -1, '-infinity', 'infinity');
     PERFORM etl.stage_session_segments('etl.current_sessions', 1, '-infinity', 'infinity');
+    PERFORM etl.stage_names('etl.staged_facts', '-infinity', 'infinity');
     PERFORM etl.merge_segments(l.level, l.unit), etl.merge_first_seen(l.level, l.unit),
-        etl.merge_names('etl.staged_facts', '-infinity', 'infinity', l.level, l.unit)
+        etl.merge_names(l.level, l.unit)
     FROM (VALUES (1::smallint, 'slot'), (2::smallint, 'day'), (3::smallint, 'month')) AS l (level, unit);
     PERFORM etl.stage_item_events('etl.staged_facts', '-infinity', 'infinity');
-    PERFORM etl.stage_item_sessions(ARRAY(SELECT t.session_no FROM etl.touched_sessions AS t), 1);
+    PERFORM etl.stage_item_sessions(NULL, 1);
     PERFORM etl.merge_items(l.level, l.unit) FROM (VALUES (2::smallint, 'day'), (3::smallint, 'month')) AS l (level, unit);
 END
 $$;
@@ -535,7 +566,8 @@ BEGIN
     PERFORM etl.stage_item_sessions(
         ARRAY(SELECT s.session_no FROM etl.session_facts AS s WHERE s.started_at >= lo AND s.started_at < hi), 1
     );
-    PERFORM etl.merge_segments(l.level, l.unit), etl.merge_names('etl.event_facts', lo, hi, l.level, l.unit)
+    PERFORM etl.stage_names('etl.event_facts', lo, hi);
+    PERFORM etl.merge_segments(l.level, l.unit), etl.merge_names(l.level, l.unit)
     FROM (VALUES (1::smallint, 'slot'), (2::smallint, 'day')) AS l (level, unit);
     PERFORM etl.merge_items(2::smallint, 'day');
     INSERT INTO etl.first_seen (level, at, visitors)
@@ -569,15 +601,19 @@ COMMENT ON FUNCTION etl.recount_days(date[])
 IS 'Makes the rollups of days, and of their months, anew; days before the retention edge stay as they are.';
 
 CREATE FUNCTION etl.touched_days() RETURNS date[]
-LANGUAGE sql STABLE
-RETURN (
-    SELECT coalesce(array_agg(DISTINCT d.day), '{}')
-    FROM (
-        SELECT (f.started_at AT TIME ZONE etl.shop_zone())::date AS day FROM etl.former_sessions AS f
-        UNION ALL
-        SELECT (c.started_at AT TIME ZONE etl.shop_zone())::date FROM etl.current_sessions AS c
-    ) AS d
-);
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    zone text := etl.shop_zone();
+BEGIN
+    RETURN ARRAY(
+        SELECT (f.started_at AT TIME ZONE zone)::date FROM etl.former_sessions AS f
+        UNION
+        SELECT (c.started_at AT TIME ZONE zone)::date FROM etl.current_sessions AS c
+    );
+END
+$$;
 COMMENT ON FUNCTION etl.touched_days() IS 'Days of the shop''s zone on which touched sessions started, or start now.';
 
 CREATE FUNCTION etl.derive_again(from_at timestamptz, to_at timestamptz) RETURNS bigint
@@ -604,6 +640,8 @@ BEGIN
     PERFORM etl.split_loose();
     PERFORM etl.recount_sessions();
     TRUNCATE etl.staged_events;
+    -- Autovacuum sees nothing of this transaction, and what follows has to be planned for its size.
+    ANALYZE etl.event_facts, etl.session_facts, etl.visitors;
     RETURN events;
 END
 $$;

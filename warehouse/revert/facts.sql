@@ -12,6 +12,7 @@ DROP FUNCTION etl.number_visitors();
 DROP FUNCTION etl.label_terms();
 DROP FUNCTION etl.number_terms();
 DROP FUNCTION etl.begin_deriving();
+DROP VIEW etl.touched_facts;
 DROP VIEW etl.current_sessions;
 DROP TABLE etl.former_sessions, etl.touched_sessions, etl.staged_facts, etl.staged_loose, etl.staged_sessions,
 etl.staged_products, etl.staged_visitors, etl.staged_terms;
