@@ -225,7 +225,9 @@ CREATE UNLOGGED TABLE etl.staged_visitors (
 COMMENT ON TABLE etl.staged_visitors IS 'Clients of the events being derived; seen_at: when first seen before them, NULL for a new one.';
 CREATE UNLOGGED TABLE etl.staged_products (product_id text NOT NULL, product_no integer NOT NULL, is_new boolean NOT NULL);
 COMMENT ON TABLE etl.staged_products IS 'Products of the events being derived.';
-CREATE UNLOGGED TABLE etl.staged_sessions (session_id text NOT NULL, session_no integer NOT NULL, is_new boolean NOT NULL);
+CREATE UNLOGGED TABLE etl.staged_sessions (
+    session_id text NOT NULL, session_no integer NOT NULL, is_new boolean NOT NULL, is_frozen boolean NOT NULL
+);
 COMMENT ON TABLE etl.staged_sessions IS 'Sessions, by id, of the events being derived.';
 CREATE UNLOGGED TABLE etl.staged_loose (visitor_no integer NOT NULL, from_at timestamptz NOT NULL, to_at timestamptz NOT NULL);
 COMMENT ON TABLE etl.staged_loose IS 'Clients with events of no session id, and the span in which their sessions are split anew.';
@@ -401,10 +403,12 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    INSERT INTO etl.staged_sessions (session_id, session_no, is_new)
-    SELECT s.session_id, coalesce(s.session_no, nextval('etl.session_numbers'))::integer, s.session_no IS NULL
+    INSERT INTO etl.staged_sessions (session_id, session_no, is_new, is_frozen)
+    SELECT
+        s.session_id, coalesce(s.session_no, nextval('etl.session_numbers'))::integer, s.session_no IS NULL,
+        s.is_frozen
     FROM (
-        SELECT c.session_id, f.session_no
+        SELECT c.session_id, f.session_no, coalesce(f.is_frozen, false) AS is_frozen
         FROM (
             SELECT e.session_id, min(e.event_timestamp) AS first_at
             FROM etl.staged_events AS e WHERE e.session_id IS NOT NULL GROUP BY e.session_id
@@ -414,11 +418,7 @@ BEGIN
     ) AS s;
     ANALYZE etl.staged_sessions;
     INSERT INTO etl.touched_sessions (session_no, session_id, is_new)
-    SELECT s.session_no, s.session_id, s.is_new FROM etl.staged_sessions AS s
-    WHERE
-        s.is_new OR NOT EXISTS (
-            SELECT FROM etl.session_facts AS f WHERE f.session_no = s.session_no AND f.is_frozen
-        )
+    SELECT s.session_no, s.session_id, s.is_new FROM etl.staged_sessions AS s WHERE NOT s.is_frozen
     ON CONFLICT (session_no) DO NOTHING;
 END
 $$;

@@ -642,6 +642,10 @@ BEGIN
     TRUNCATE etl.staged_events;
     -- Autovacuum sees nothing of this transaction, and what follows has to be planned for its size.
     ANALYZE etl.event_facts, etl.session_facts, etl.visitors;
+    -- Pages that no summary covers are read for every day.
+    PERFORM brin_summarize_new_values(i.name::regclass) FROM unnest(ARRAY[
+        'etl.event_facts_event_at_idx', 'etl.session_facts_time_idx', 'etl.visitors_first_seen_at_idx'
+    ]) AS i (name);
     RETURN events;
 END
 $$;
