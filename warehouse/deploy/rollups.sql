@@ -332,22 +332,26 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    source text := CASE
-        WHEN sessions IS NULL THEN 'etl.touched_facts'
-        ELSE '(SELECT f.* FROM unnest($1) AS t (session_no)'
-            || ' INNER JOIN etl.event_facts AS f ON f.session_no = t.session_no)'
-    END;
+    touched text := 'SELECT s.session_no, s.started_at, s.events FROM etl.current_sessions AS s';
+    touched_facts text := 'etl.touched_facts';
 BEGIN
+    IF sessions IS NOT NULL THEN
+        touched := 'SELECT s.session_no, s.started_at, s.events FROM unnest($1) AS t (session_no)'
+            ' INNER JOIN etl.session_facts AS s ON s.session_no = t.session_no';
+        touched_facts := '(SELECT f.* FROM unnest($1) AS t (session_no)'
+            ' INNER JOIN etl.event_facts AS f ON f.session_no = t.session_no)';
+    END IF;
     RETURN QUERY EXECUTE format($query$
-        WITH event AS MATERIALIZED (
-            SELECT
-                s.session_no, s.started_at, f.event_at, f.name_no, f.product_no, f.category_no, f.brand_no
+        WITH session AS MATERIALIZED (
+            %s
+        ),
+
+        event AS MATERIALIZED (
+            SELECT f.session_no, f.event_at, f.name_no, f.product_no, f.category_no, f.brand_no
             FROM %s AS f
-            INNER JOIN etl.session_facts AS s ON s.session_no = f.session_no
-            WHERE
-                s.events <= 5000 AND f.name_no IN (
-                    etl.name_no('product_view'), etl.name_no('add_to_cart_click'), etl.name_no('checkout_complete')
-                )
+            WHERE f.name_no IN (
+                etl.name_no('product_view'), etl.name_no('add_to_cart_click'), etl.name_no('checkout_complete')
+            )
         ),
 
         complete AS (
@@ -356,20 +360,21 @@ BEGIN
         )
 
         SELECT
-            m.session_no, m.started_at, m.kind, m.item_no, m.is_viewed, m.first_add_at IS NOT NULL,
+            m.session_no, s.started_at, m.kind, m.item_no, m.is_viewed, m.first_add_at IS NOT NULL,
             coalesce(m.first_add_at <= c.at, false)
         FROM (
             SELECT
-                e.session_no, e.started_at, k.kind, k.item_no,
+                e.session_no, k.kind, k.item_no,
                 bool_or(e.name_no = etl.name_no('product_view')) AS is_viewed,
                 min(e.event_at) FILTER (WHERE e.name_no = etl.name_no('add_to_cart_click')) AS first_add_at
             FROM event AS e
             CROSS JOIN LATERAL (VALUES (1, e.product_no), (2, e.category_no), (3, e.brand_no)) AS k (kind, item_no)
             WHERE e.name_no <> etl.name_no('checkout_complete') AND k.item_no IS NOT NULL
-            GROUP BY 1, 2, 3, 4
+            GROUP BY 1, 2, 3
         ) AS m
+        INNER JOIN session AS s ON s.session_no = m.session_no AND s.events <= 5000
         LEFT JOIN complete AS c ON c.session_no = m.session_no
-    $query$, source) USING sessions;
+    $query$, touched, touched_facts) USING sessions;
 END
 $$;
 COMMENT ON FUNCTION etl.item_marks(integer[])
