@@ -381,12 +381,21 @@ BEGIN
         RAISE EXCEPTION 'bucket is %: use hour, day or week', bucket USING ERRCODE = '22023';
     END IF;
     IF bucket = 'hour' THEN
-        -- Hours are those of every quarter, for zones whose offset, or change of it, is no whole hour.
+        -- Hours are those of every quarter, for zones whose offset, or change of it, is no whole hour. The one that
+        -- a change cuts begins where the change is.
         RETURN ARRAY(
-            SELECT DISTINCT date_trunc('hour', q.at, zone)
-            FROM generate_series(date_trunc('hour', from_at, zone), to_at, interval '15 minutes') AS q (at)
-            WHERE q.at < to_at
-            ORDER BY 1
+            SELECT h.at
+            FROM (
+                SELECT g.at, lead(g.at) OVER (ORDER BY g.at) AS next_at
+                FROM (
+                    SELECT min(q.at) AS at
+                    FROM generate_series(date_trunc('hour', from_at, zone), to_at, interval '15 minutes') AS q (at)
+                    WHERE q.at < to_at
+                    GROUP BY date_trunc('hour', q.at, zone)
+                ) AS g
+            ) AS h
+            WHERE coalesce(h.next_at > from_at, true)
+            ORDER BY h.at
         ) || to_at;
     END IF;
     -- Days and weeks step in local time: a day of 23 or 25 hours is one day.
@@ -1078,7 +1087,10 @@ BEGIN
     IF bucket = 'hour' THEN
         RAISE EXCEPTION 'bucket is %: use day or week', bucket USING ERRCODE = '22023';
     END IF;
-    edges := etl.bucket_edges(from_at, to_at, zone, bucket);
+    -- A day or week that begins in the range is taken whole.
+    edges := etl.bucket_edges(from_at, (
+        date_trunc(bucket, (to_at - interval '1 microsecond') AT TIME ZONE zone) + ('1 ' || bucket)::interval
+    ) AT TIME ZONE zone, zone, bucket);
     IF edges[1] < from_at THEN
         edges := edges[2:];
     END IF;
@@ -1115,15 +1127,13 @@ IS 'Of the clients first seen in each local day or week of the range, with an ev
 CREATE FUNCTION etl.new_sessions(from_at timestamptz, to_at timestamptz, n etl.numbers) RETURNS SETOF timestamptz
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    -- Of two sessions with an event in a client's first instant, the one with the smaller id holds its first.
-    SELECT c.started_at
-    FROM (
-        SELECT DISTINCT ON (s.visitor_no) s.started_at
-        FROM etl.sessions_in(new_sessions.from_at, new_sessions.to_at, new_sessions.n) AS s
-        INNER JOIN etl.visitors AS v ON v.visitor_no = s.visitor_no AND v.first_seen_at = s.client_first_at
-        WHERE s.events <= 5000 AND v.first_seen_at >= new_sessions.from_at
-        ORDER BY s.visitor_no, s.client_first_id
-    ) AS c;
+    SELECT s.started_at
+    FROM etl.sessions_in(new_sessions.from_at, new_sessions.to_at, new_sessions.n) AS s
+    INNER JOIN etl.visitors AS v ON v.visitor_no = s.visitor_no AND v.first_seen_at = s.client_first_at
+    WHERE
+        s.events <= 5000 AND v.first_seen_at >= new_sessions.from_at
+        -- Two sessions can have an event in a client's first instant. Of a frozen one no id is known.
+        AND coalesce(s.client_first_id = v.first_event_id, true);
 END;
 COMMENT ON FUNCTION etl.new_sessions(timestamptz, timestamptz, etl.numbers)
 IS 'Starts of the sessions in [from, to) that hold their client''s first event.';

@@ -212,6 +212,8 @@ COMMENT ON COLUMN etl.session_facts.is_frozen IS 'Retention dropped events of it
 COMMENT ON COLUMN etl.session_facts.cart_value IS 'Estimate of a converting session''s cart; NULL otherwise.';
 COMMENT ON COLUMN etl.session_facts.categories IS 'Categories of its events (etl.terms), each once.';
 
+ALTER TABLE etl.visitors ADD COLUMN first_event_id uuid;
+COMMENT ON COLUMN etl.visitors.first_event_id IS 'The client''s earliest event, by time and id; NULL if retention dropped it before it was noted.';
 CREATE INDEX visitors_first_seen_at_idx ON etl.visitors
 USING brin (first_seen_at) WITH (pages_per_range = 16, autosummarize = on);
 
@@ -220,7 +222,8 @@ CREATE UNLOGGED TABLE etl.staged_terms (
 );
 COMMENT ON TABLE etl.staged_terms IS 'Spellings in the events being derived, and the number of each.';
 CREATE UNLOGGED TABLE etl.staged_visitors (
-    client_id text NOT NULL, visitor_no integer NOT NULL, first_at timestamptz NOT NULL, seen_at timestamptz
+    client_id text NOT NULL, visitor_no integer NOT NULL, first_at timestamptz NOT NULL, first_id uuid NOT NULL,
+    seen_at timestamptz
 );
 COMMENT ON TABLE etl.staged_visitors IS 'Clients of the events being derived; seen_at: when first seen before them, NULL for a new one.';
 CREATE UNLOGGED TABLE etl.staged_products (product_id text NOT NULL, product_no integer NOT NULL, is_new boolean NOT NULL);
@@ -378,25 +381,31 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- Numbers in the order of first sight, and none for a client already known: dense numbers make small bitmaps.
-    INSERT INTO etl.staged_visitors (client_id, visitor_no, first_at, seen_at)
-    SELECT s.client_id, coalesce(s.visitor_no, nextval('etl.visitors_visitor_no_seq'))::integer, s.first_at, s.seen_at
+    INSERT INTO etl.staged_visitors (client_id, visitor_no, first_at, first_id, seen_at)
+    SELECT
+        s.client_id, coalesce(s.visitor_no, nextval('etl.visitors_visitor_no_seq'))::integer, s.first_at,
+        s.first_id, s.seen_at
     FROM (
-        SELECT c.client_id, v.visitor_no, c.first_at, v.first_seen_at AS seen_at
+        SELECT c.client_id, v.visitor_no, c.first_at, c.first_id, v.first_seen_at AS seen_at
         FROM (
-            SELECT e.client_id, min(e.event_timestamp) AS first_at
-            FROM etl.staged_events AS e WHERE e.client_id IS NOT NULL GROUP BY e.client_id
+            SELECT DISTINCT ON (e.client_id) e.client_id, e.event_timestamp AS first_at, e.event_id AS first_id
+            FROM etl.staged_events AS e WHERE e.client_id IS NOT NULL
+            ORDER BY e.client_id, e.event_timestamp, e.event_id
         ) AS c
         LEFT JOIN etl.visitors AS v ON v.client_id = c.client_id
         ORDER BY c.first_at, c.client_id
     ) AS s;
     ANALYZE etl.staged_visitors;
-    INSERT INTO etl.visitors (visitor_no, client_id, first_seen_at) OVERRIDING SYSTEM VALUE
-    SELECT s.visitor_no, s.client_id, s.first_at FROM etl.staged_visitors AS s WHERE s.seen_at IS NULL;
-    UPDATE etl.visitors AS v SET first_seen_at = s.first_at
-    FROM etl.staged_visitors AS s WHERE s.first_at < s.seen_at AND v.client_id = s.client_id;
+    INSERT INTO etl.visitors (visitor_no, client_id, first_seen_at, first_event_id) OVERRIDING SYSTEM VALUE
+    SELECT s.visitor_no, s.client_id, s.first_at, s.first_id FROM etl.staged_visitors AS s WHERE s.seen_at IS NULL;
+    UPDATE etl.visitors AS v SET first_seen_at = s.first_at, first_event_id = s.first_id
+    FROM etl.staged_visitors AS s
+    WHERE
+        s.first_at <= s.seen_at AND v.client_id = s.client_id
+        AND (s.first_at < v.first_seen_at OR v.first_event_id IS NULL OR s.first_id < v.first_event_id);
 END
 $$;
-COMMENT ON FUNCTION etl.number_visitors() IS 'Gives every client in etl.staged_events its number, and lowers when it was first seen.';
+COMMENT ON FUNCTION etl.number_visitors() IS 'Gives every client in etl.staged_events its number, and lowers when, and by what event, it was first seen.';
 
 CREATE FUNCTION etl.number_sessions() RETURNS void
 LANGUAGE plpgsql

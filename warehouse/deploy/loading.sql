@@ -514,10 +514,10 @@ BEGIN
     WHERE v.client_id = client AND s.visitor_no = v.visitor_no AND s.is_frozen;
 
     WITH seen AS (
-        SELECT v.visitor_no, min(e.event_timestamp) AS at
+        SELECT DISTINCT ON (v.visitor_no) v.visitor_no, e.event_timestamp AS at, e.event_id
         FROM etl.visitors AS v LEFT JOIN public.clickstream_events AS e ON e.client_id = v.client_id
         WHERE v.client_id = ANY (clients)
-        GROUP BY v.visitor_no
+        ORDER BY v.visitor_no, e.event_timestamp, e.event_id
     ),
 
     lost AS (
@@ -527,7 +527,7 @@ BEGIN
     ),
 
     kept AS (
-        UPDATE etl.visitors AS v SET first_seen_at = s.at FROM seen AS s
+        UPDATE etl.visitors AS v SET first_seen_at = s.at, first_event_id = s.event_id FROM seen AS s
         WHERE v.visitor_no = s.visitor_no AND s.at IS NOT NULL
         RETURNING (v.first_seen_at AT TIME ZONE zone)::date AS day
     )

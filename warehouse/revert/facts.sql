@@ -17,6 +17,7 @@ DROP VIEW etl.current_sessions;
 DROP TABLE etl.former_sessions, etl.touched_sessions, etl.staged_facts, etl.staged_loose, etl.staged_sessions,
 etl.staged_products, etl.staged_visitors, etl.staged_terms;
 DROP INDEX etl.visitors_first_seen_at_idx;
+ALTER TABLE etl.visitors DROP COLUMN first_event_id;
 DROP TABLE etl.session_facts, etl.event_facts, etl.product_labels, etl.products, etl.terms;
 DROP SEQUENCE etl.session_numbers;
 DROP FUNCTION etl.name_no(text);
