@@ -1,0 +1,126 @@
+"""Every number of the dashboard is the one that its definition gives, for random shops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.warehouse import shops
+from tests.warehouse.shops import Case, Stock
+
+pytestmark = pytest.mark.toolbox
+each_span = pytest.mark.parametrize("asked", shops.questions())
+
+
+@pytest.fixture(scope="module")
+def stock() -> Iterator[Stock]:
+    with shops.stocked() as running:
+        yield running
+
+
+@each_span
+def test_kpis(stock: Stock, asked: list[Case]) -> None:
+    stock.compare(
+        asked, "kpis", lambda _: [], lambda oracle, c: oracle.kpis(c.since, c.until, c.wanted)
+    )
+
+
+@each_span
+def test_series(stock: Stock, asked: list[Case]) -> None:
+    stock.compare(
+        asked,
+        "series",
+        lambda c: [c.bucket],
+        lambda oracle, c: oracle.series(c.since, c.until, ZoneInfo(c.zone), c.wanted, c.bucket),
+    )
+
+
+def test_series_of_hours_over_a_change_of_half_an_hour(stock: Stock) -> None:
+    stock.compare(
+        shops.half_hour_changes(),
+        "series",
+        lambda c: [c.bucket],
+        lambda oracle, c: oracle.series(c.since, c.until, ZoneInfo(c.zone), c.wanted, c.bucket),
+    )
+
+
+def test_event_mix_begins_with_the_most_frequent(stock: Stock) -> None:
+    for case in shops.all_years():
+        rows = stock.ask("SELECT events FROM dashboard.event_mix(%s, %s, %s, %s)", case.values)
+        counts = [row["events"] for row in rows]
+        assert counts == sorted(counts, reverse=True)
+        assert len(set(counts)) > 2
+
+
+@each_span
+def test_event_mix(stock: Stock, asked: list[Case]) -> None:
+    stock.compare(
+        asked,
+        "event_mix",
+        lambda _: [],
+        lambda oracle, c: oracle.event_mix(c.since, c.until, c.wanted),
+        ordered=False,
+    )
+
+
+@each_span
+def test_login_states(stock: Stock, asked: list[Case]) -> None:
+    stock.compare(
+        asked,
+        "login_states",
+        lambda _: [],
+        lambda oracle, c: oracle.login_states(c.since, c.until, c.wanted),
+        ordered=False,
+    )
+
+
+@each_span
+def test_funnel(stock: Stock, asked: list[Case]) -> None:
+    stock.compare(
+        asked,
+        "funnel",
+        lambda c: [c.steps],
+        lambda oracle, c: oracle.funnel(c.since, c.until, c.wanted, c.steps),
+    )
+
+
+@each_span
+def test_top_products(stock: Stock, asked: list[Case]) -> None:
+    stock.compare(
+        asked,
+        "top_products",
+        lambda c: [c.max_rows],
+        lambda oracle, c: oracle.top_products(c.since, c.until, c.wanted, c.max_rows),
+    )
+
+
+@each_span
+def test_top_categories(stock: Stock, asked: list[Case]) -> None:
+    stock.compare(
+        asked,
+        "top_categories",
+        lambda c: [c.max_rows],
+        lambda oracle, c: oracle.top_terms("category", c.since, c.until, c.wanted, c.max_rows),
+    )
+
+
+@each_span
+def test_top_brands(stock: Stock, asked: list[Case]) -> None:
+    stock.compare(
+        asked,
+        "top_brands",
+        lambda c: [c.max_rows],
+        lambda oracle, c: oracle.top_terms("brand", c.since, c.until, c.wanted, c.max_rows),
+    )
+
+
+@pytest.mark.parametrize("field", ["login_state", "category", "brand", "event_name"])
+def test_filter_values(stock: Stock, field: str) -> None:
+    answer = stock.ask("SELECT * FROM dashboard.filter_values(%s)", [field])
+    expected = stock.oracle.filter_values(field)
+    assert sorted(answer, key=lambda row: row["value"]) == sorted(
+        expected, key=lambda row: row["value"]
+    )
+    assert len(expected) >= 4
