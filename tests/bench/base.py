@@ -38,7 +38,9 @@ class Base:
     def ready(self) -> None:
         """Make what is missing or was made by another recipe: the events, then the warehouse."""
         events = _digest(*RECIPE)
-        warehouse = _digest(*RECIPE, *sorted((toolbox.REPOSITORY / "warehouse" / "deploy").glob("*.sql")))
+        warehouse = _digest(
+            *RECIPE, *sorted((toolbox.REPOSITORY / "warehouse" / "deploy").glob("*.sql"))
+        )
         if not self._is_stamped("events", events):
             say(f"Make {self.size:,} events in {self.directory}")
             shutil.rmtree(self.directory, ignore_errors=True)
