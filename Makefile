@@ -13,7 +13,7 @@ STATE ?= build/demo
 EVENTS ?=
 CLOCK ?=
 PORT ?=
-LIVE ?= 1
+LIVE ?= $(if $(EVENTS),0,1)
 ONLY ?=
 SIZE ?= 20000000
 # The quick ones first.
@@ -53,7 +53,7 @@ dashboard: setup ## Open a deployment's dashboard on this machine, until Enter i
 	@env $(PLAY) $(if $(PORT),-e sbw_local_port=$(PORT)) playbooks/dashboard.yml
 
 backfill: setup-test ## Load the key hours from FROM= to TO= (2026-01-01), again until nothing of them is left.
-	@test -n "$(FROM)" -a -n "$(TO)" || { echo "make backfill FROM=2026-01-01 TO=2026-02-01" >&2; exit 2; }
+	@test -n "$(FROM)" -a -n "$(TO)" || { echo "FROM and TO are missing: make backfill FROM=2026-01-01 TO=2026-02-01" >&2; exit 2; }
 	@$(BIN)/python -m etl_lambda --function "$(FUNCTION)" --from "$(FROM)" --to "$(TO)"
 
 destroy: setup ## Delete a deployment but its raw data and a snapshot; ARGS="-e sbw_destroy=sbw" says that you mean it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from demo.console import DemoError
 from demo.objects import PREFIX, RawObject
 
 CONCURRENT = 24  # puts under way at once
+_DATED = re.compile(r"\d{4}/\d{2}/\d{2}/(\d{2}/)?[^/]+")  # the layout of keys behind PREFIX
 
 
 def store(bucket: str, aws: Mapping[str, str]) -> S3Store:
@@ -54,19 +56,24 @@ def put_all(
 def files_of(folder: Path, now: dt.datetime) -> Iterator[RawObject]:
     """Yield the files below a directory as raw objects; their records are not counted (0).
 
-    A path that already has the layout events/YYYY/… keeps it; any other file is received now, as the
-    ingest function would say, and keeps its own path behind the hour's prefix.
-    Raises DemoError when there is no such directory or no file in it.
+    A path of the layout [events/]YYYY/MM/DD[/HH]/NAME keeps it; any other file is received now, as the
+    ingest function would say. Its folders become part of its name, since a key with more of them is
+    none of the layout: the loader leaves it alone.
+    Raises DemoError when there is no such directory, no file in it, or two of one name.
     """
     if not folder.is_dir():
         raise DemoError(f"EVENTS={folder} is not a directory: give one that holds event files")
-    found = False
+    found: set[str] = set()
     for path in sorted(folder.rglob("*")):
         if not path.is_file():
             continue
-        found = True
-        name = path.relative_to(folder).as_posix()
-        key = name if name.startswith(PREFIX) else f"{PREFIX}{now:%Y/%m/%d/%H/}{name}"
+        name = path.relative_to(folder).as_posix().removeprefix(PREFIX)
+        if not _DATED.fullmatch(name):
+            name = f"{now:%Y/%m/%d/%H/}" + name.replace("/", "__")
+        key = PREFIX + name
+        if key in found:
+            raise DemoError(f"EVENTS={folder} holds two files for the key {key}: rename {path}")
+        found.add(key)
         yield RawObject(key, path.read_bytes(), 0, "file")
     if not found:
         raise DemoError(f"EVENTS={folder} holds no file: there is nothing to load")

@@ -336,9 +336,7 @@ def _closing(demo: Demo) -> None:
     say(
         f"Loaded       {fresh['objects_loaded']:,} objects, {fresh['events_stored']:,} distinct events"
     )
-    say(
-        f"Quarantined  {fresh['objects_quarantined']:,} objects; the page “Pipeline data” names them"
-    )
+    say(f"Quarantined  {fresh['objects_quarantined']:,} objects; the page “Pipeline” says why")
     say(
         f"Took         {time.monotonic() - demo.began:.0f} s, then every {demo.options.clock_period} s"
     )

@@ -79,6 +79,22 @@ def test_events_must_be_a_directory_with_files(tmp_path: Path) -> None:
         next(bucket.files_of(tmp_path / "empty", now))
 
 
+def test_a_file_in_a_folder_gets_a_key_that_the_loader_takes(tmp_path: Path) -> None:
+    now = dt.datetime(2026, 11, 26, 9, 5, tzinfo=dt.UTC)
+    for name in ("a.json", "sub/b.json", "2026/11/20/c.json", "events/2026/11/20/04/d.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    assert {one.key for one in bucket.files_of(tmp_path, now)} == {
+        "events/2026/11/26/09/a.json",
+        "events/2026/11/26/09/sub__b.json",
+        "events/2026/11/20/c.json",
+        "events/2026/11/20/04/d.json",
+    }
+    (tmp_path / "sub__b.json").write_text("{}")
+    with pytest.raises(DemoError, match=r"two files for the key .*sub__b.json: rename"):
+        list(bucket.files_of(tmp_path, now))
+
+
 def test_another_clock_than_the_standing_demos_is_refused_and_none_takes_its(state: State) -> None:
     state.note(clock_period=20, port=4000)
     assert OPTIONS.beside(state.facts()) == dataclasses.replace(OPTIONS, port=4000, clock_period=20)
