@@ -12,10 +12,10 @@ import pytest
 
 from tests import toolbox
 from tests.warehouse.loading import ask
+from tests.warehouse.shops import ZONES
 from tests.warehouse.test_rollups import awkward, load_in_pieces
 
 pytestmark = pytest.mark.toolbox
-ZONES = ["Asia/Ho_Chi_Minh", "UTC", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe"]
 FUNNELS = [
     None,
     ["page_view", "product_view", "product_view"],

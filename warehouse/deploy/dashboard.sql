@@ -78,6 +78,23 @@ END
 $$;
 COMMENT ON FUNCTION etl.filter_numbers(jsonb) IS 'A filter by numbers.';
 
+CREATE FUNCTION etl.segment_categories(n etl.numbers) RETURNS smallint[]
+LANGUAGE sql IMMUTABLE
+RETURN coalesce((n).categories, '{0}');
+COMMENT ON FUNCTION etl.segment_categories(etl.numbers) IS 'Categories of the segments that answer a filter; 0: any.';
+
+-- Of any login state there is a segment of any category alone.
+CREATE FUNCTION etl.segment_logins(n etl.numbers) RETURNS smallint[]
+LANGUAGE sql IMMUTABLE
+RETURN coalesce((n).logins, CASE WHEN (n).categories IS NULL THEN '{0}'::smallint[] ELSE '{1,2,3,4,5}' END);
+COMMENT ON FUNCTION etl.segment_logins(etl.numbers) IS 'Login states of the segments that answer a filter; 0: any.';
+
+-- A session may hold several of the categories: their counts do not add up.
+CREATE FUNCTION etl.session_counts_add_up(n etl.numbers) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN (n).brands IS NULL AND (n).names IS NULL AND coalesce(cardinality((n).categories), 1) <= 1;
+COMMENT ON FUNCTION etl.session_counts_add_up(etl.numbers) IS 'Whether segments answer a filter of sessions: login states and at most one category.';
+
 -- These two have no settings of their own, so that the planner can put them into the query.
 CREATE FUNCTION etl.events_in(from_at timestamptz, to_at timestamptz, n etl.numbers) RETURNS SETOF etl.event_facts
 LANGUAGE sql STABLE
@@ -226,21 +243,21 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT
         width_bucket(s.started_at, read_sessions.edges),
-        count(*) FILTER (WHERE s.events <= 5000), count(*) FILTER (WHERE s.events > 5000),
-        count(*) FILTER (WHERE s.events <= 5000 AND s.is_completed),
-        count(*) FILTER (WHERE s.events <= 5000 AND s.is_engaged),
-        count(*) FILTER (WHERE s.events <= 5000 AND s.has_product_view),
-        count(*) FILTER (WHERE s.events <= 5000 AND s.has_product_view AND s.has_add),
-        count(*) FILTER (WHERE s.events <= 5000 AND s.has_add AND NOT s.has_product_view),
-        count(*) FILTER (WHERE s.events <= 5000 AND s.has_add),
-        count(*) FILTER (WHERE s.events <= 5000 AND s.is_abandoned),
-        count(*) FILTER (WHERE s.events <= 5000 AND s.has_checkout_start),
-        count(s.add_at) FILTER (WHERE s.events <= 5000),
-        count(s.start_at) FILTER (WHERE s.events <= 5000),
-        count(s.complete_at) FILTER (WHERE s.events <= 5000),
-        coalesce(sum(s.views) FILTER (WHERE s.events <= 5000), 0),
-        coalesce(sum(s.cart_value_missing) FILTER (WHERE s.events <= 5000), 0),
-        coalesce(sum(s.cart_value) FILTER (WHERE s.events <= 5000), 0)
+        count(*) FILTER (WHERE NOT etl.is_robot(s.events)), count(*) FILTER (WHERE etl.is_robot(s.events)),
+        count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.is_completed),
+        count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.is_engaged),
+        count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_product_view),
+        count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_product_view AND s.has_add),
+        count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_add AND NOT s.has_product_view),
+        count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_add),
+        count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.is_abandoned),
+        count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_checkout_start),
+        count(s.add_at) FILTER (WHERE NOT etl.is_robot(s.events)),
+        count(s.start_at) FILTER (WHERE NOT etl.is_robot(s.events)),
+        count(s.complete_at) FILTER (WHERE NOT etl.is_robot(s.events)),
+        coalesce(sum(s.views) FILTER (WHERE NOT etl.is_robot(s.events)), 0),
+        coalesce(sum(s.cart_value_missing) FILTER (WHERE NOT etl.is_robot(s.events)), 0),
+        coalesce(sum(s.cart_value) FILTER (WHERE NOT etl.is_robot(s.events)), 0)
     FROM etl.sessions_in(
         read_sessions.edges[1], read_sessions.edges[cardinality(read_sessions.edges)], read_sessions.n
     ) AS s
@@ -260,8 +277,8 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-    categories smallint[] := coalesce((n).categories, '{0}');
-    logins smallint[] := coalesce((n).logins, CASE WHEN (n).categories IS NULL THEN '{0}'::smallint[] ELSE '{1,2,3,4,5}' END);
+    categories smallint[] := etl.segment_categories(n);
+    logins smallint[] := etl.segment_logins(n);
 BEGIN
     RETURN QUERY
     WITH span AS MATERIALIZED (
@@ -300,8 +317,8 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-    categories smallint[] := coalesce((n).categories, '{0}');
-    logins smallint[] := coalesce((n).logins, CASE WHEN (n).categories IS NULL THEN '{0}'::smallint[] ELSE '{1,2,3,4,5}' END);
+    categories smallint[] := etl.segment_categories(n);
+    logins smallint[] := etl.segment_logins(n);
 BEGIN
     RETURN QUERY
     WITH span AS MATERIALIZED (
@@ -358,8 +375,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- A session may hold several of the categories: their counts do not add up.
-    IF (n).brands IS NULL AND (n).names IS NULL AND coalesce(cardinality((n).categories), 1) <= 1 THEN
+    IF etl.session_counts_add_up(n) THEN
         RETURN QUERY SELECT r.* FROM etl.rolled_sessions(edges, n) AS r;
     ELSE
         RETURN QUERY SELECT r.* FROM etl.read_sessions(edges, n) AS r;
@@ -438,7 +454,7 @@ BEGIN
         count(*) FILTER (WHERE s.add_at IS NOT NULL AND s.start_at IS NULL),
         count(*) FILTER (WHERE s.start_at IS NOT NULL AND s.complete_at IS NULL)
     INTO sums
-    FROM etl.sessions_in(from_at, to_at, n, open_after) AS s WHERE s.events <= 5000;
+    FROM etl.sessions_in(from_at, to_at, n, open_after) AS s WHERE NOT etl.is_robot(s.events);
     RETURN sums;
 END
 $$;
@@ -650,7 +666,7 @@ BEGIN ATOMIC
         array_agg(DISTINCT f.name_no)
     FROM etl.sessions_in(session_steps.from_at, session_steps.to_at, session_steps.n) AS s
     INNER JOIN etl.event_facts AS f ON f.session_no = s.session_no
-    WHERE s.events <= 5000 AND f.name_no = ANY(session_steps.steps)
+    WHERE NOT etl.is_robot(s.events) AND f.name_no = ANY(session_steps.steps)
     GROUP BY s.session_no, s.started_at, s.ended_at;
 END;
 COMMENT ON FUNCTION etl.session_steps(timestamptz, timestamptz, etl.numbers, smallint[])
@@ -733,7 +749,7 @@ BEGIN
             percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(EPOCH FROM s.start_at - s.add_at)::float8),
             percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(EPOCH FROM s.complete_at - s.start_at)::float8)
         ] INTO medians
-        FROM etl.sessions_in(from_at, to_at, n) AS s WHERE s.events <= 5000 AND s.add_at IS NOT NULL;
+        FROM etl.sessions_in(from_at, to_at, n) AS s WHERE NOT etl.is_robot(s.events) AND s.add_at IS NOT NULL;
         o := etl.open_sessions(from_at, to_at, n);
         still_open := ARRAY[o.at_view, o.at_add, o.at_checkout];
     ELSE
@@ -980,8 +996,8 @@ AS $$
 #variable_conflict use_column
 DECLARE
     n etl.numbers := etl.filter_numbers(filter);
-    categories smallint[] := coalesce(n.categories, '{0}');
-    logins smallint[] := coalesce(n.logins, CASE WHEN n.categories IS NULL THEN '{0}'::smallint[] ELSE '{1,2,3,4,5}' END);
+    categories smallint[] := etl.segment_categories(n);
+    logins smallint[] := etl.segment_logins(n);
     day_from timestamptz := (
         date_trunc('day', (from_at - interval '1 microsecond') AT TIME ZONE zone) + interval '1 day'
     ) AT TIME ZONE zone;
@@ -992,7 +1008,7 @@ DECLARE
         ) AS g (at)
     );
     -- Local hours begin on the grid of slots, unless the zone is a quarter of an hour off the shop's.
-    is_rolled boolean := n.brands IS NULL AND n.names IS NULL AND coalesce(cardinality(n.categories), 1) <= 1
+    is_rolled boolean := etl.session_counts_add_up(n)
         AND date_bin('30 minutes', day_from, etl.grid_origin()) = day_from;
 BEGIN
     RETURN QUERY
@@ -1031,7 +1047,7 @@ BEGIN
                 AND g.category_no = ANY (categories) AND g.login_no = ANY (logins)
             UNION ALL
             SELECT r.started_at AT TIME ZONE zone, 1
-            FROM etl.sessions_in(day_from, day_to, n) AS r WHERE NOT is_rolled AND r.events <= 5000
+            FROM etl.sessions_in(day_from, day_to, n) AS r WHERE NOT is_rolled AND NOT etl.is_robot(r.events)
         ) AS c
         GROUP BY 1, 2
     ) AS s ON s.weekday = h.weekday AND s.hour = h.hour
@@ -1131,7 +1147,7 @@ BEGIN ATOMIC
     FROM etl.sessions_in(new_sessions.from_at, new_sessions.to_at, new_sessions.n) AS s
     INNER JOIN etl.visitors AS v ON v.visitor_no = s.visitor_no AND v.first_seen_at = s.client_first_at
     WHERE
-        s.events <= 5000 AND v.first_seen_at >= new_sessions.from_at
+        NOT etl.is_robot(s.events) AND v.first_seen_at >= new_sessions.from_at
         -- Two sessions can have an event in a client's first instant. Of a frozen one no id is known.
         AND coalesce(s.client_first_id = v.first_event_id, true);
 END;
@@ -1173,7 +1189,7 @@ BEGIN
     ) AS s ON s.i = b.i
     LEFT JOIN (
         SELECT width_bucket(x.started_at, clipped) AS i, count(*) AS unset
-        FROM etl.sessions_in(from_at, to_at, n) AS x WHERE x.visitor_no IS NULL AND x.events <= 5000 GROUP BY 1
+        FROM etl.sessions_in(from_at, to_at, n) AS x WHERE x.visitor_no IS NULL AND NOT etl.is_robot(x.events) GROUP BY 1
     ) AS u ON u.i = b.i
     ORDER BY b.i;
 END
@@ -1214,7 +1230,7 @@ BEGIN
             ) FILTER (WHERE t.events >= 2) AS median,
             coalesce(sum(t.views), 0)::bigint AS views
         FROM etl.sessions_in(from_at, to_at, n) AS t
-        WHERE t.events <= 5000
+        WHERE NOT etl.is_robot(t.events)
     ) AS s;
 END
 $$;

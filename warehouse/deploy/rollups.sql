@@ -4,6 +4,11 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL ROLE dwh_owner;
 
+CREATE FUNCTION etl.is_robot(events integer) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN events > 5000;
+COMMENT ON FUNCTION etl.is_robot(integer) IS 'Whether a session of so many events is a robot, left out of session metrics.';
+
 CREATE TABLE etl.segments (
     category_no smallint NOT NULL,
     login_no smallint NOT NULL,
@@ -180,21 +185,21 @@ BEGIN
         )
         SELECT
             k.category_no, k.login_no, date_bin('30 minutes', s.started_at, $1), 0, 0, 0,
-            $2 * count(*) FILTER (WHERE s.events <= 5000), $2 * count(*) FILTER (WHERE s.events > 5000),
-            $2 * count(*) FILTER (WHERE s.events <= 5000 AND s.is_completed),
-            $2 * count(*) FILTER (WHERE s.events <= 5000 AND s.is_engaged),
-            $2 * count(*) FILTER (WHERE s.events <= 5000 AND s.has_product_view),
-            $2 * count(*) FILTER (WHERE s.events <= 5000 AND s.has_product_view AND s.has_add),
-            $2 * count(*) FILTER (WHERE s.events <= 5000 AND s.has_add AND NOT s.has_product_view),
-            $2 * count(*) FILTER (WHERE s.events <= 5000 AND s.has_add),
-            $2 * count(*) FILTER (WHERE s.events <= 5000 AND s.is_abandoned),
-            $2 * count(*) FILTER (WHERE s.events <= 5000 AND s.has_checkout_start),
-            $2 * count(s.add_at) FILTER (WHERE s.events <= 5000),
-            $2 * count(s.start_at) FILTER (WHERE s.events <= 5000),
-            $2 * count(s.complete_at) FILTER (WHERE s.events <= 5000),
-            $2 * coalesce(sum(s.views) FILTER (WHERE s.events <= 5000), 0),
-            $2 * coalesce(sum(s.cart_value_missing) FILTER (WHERE s.events <= 5000), 0),
-            $2 * coalesce(sum(s.cart_value) FILTER (WHERE s.events <= 5000), 0),
+            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events)), $2 * count(*) FILTER (WHERE etl.is_robot(s.events)),
+            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.is_completed),
+            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.is_engaged),
+            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_product_view),
+            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_product_view AND s.has_add),
+            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_add AND NOT s.has_product_view),
+            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_add),
+            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.is_abandoned),
+            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_checkout_start),
+            $2 * count(s.add_at) FILTER (WHERE NOT etl.is_robot(s.events)),
+            $2 * count(s.start_at) FILTER (WHERE NOT etl.is_robot(s.events)),
+            $2 * count(s.complete_at) FILTER (WHERE NOT etl.is_robot(s.events)),
+            $2 * coalesce(sum(s.views) FILTER (WHERE NOT etl.is_robot(s.events)), 0),
+            $2 * coalesce(sum(s.cart_value_missing) FILTER (WHERE NOT etl.is_robot(s.events)), 0),
+            $2 * coalesce(sum(s.cart_value) FILTER (WHERE NOT etl.is_robot(s.events)), 0),
             public.rb_build('{}')
         FROM %s AS s
         CROSS JOIN LATERAL (
@@ -372,7 +377,7 @@ BEGIN
             WHERE e.name_no <> etl.name_no('checkout_complete') AND k.item_no IS NOT NULL
             GROUP BY 1, 2, 3
         ) AS m
-        INNER JOIN session AS s ON s.session_no = m.session_no AND s.events <= 5000
+        INNER JOIN session AS s ON s.session_no = m.session_no AND NOT etl.is_robot(s.events)
         LEFT JOIN complete AS c ON c.session_no = m.session_no
     $query$, touched, touched_facts) USING sessions;
 END

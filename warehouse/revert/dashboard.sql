@@ -41,6 +41,9 @@ DROP FUNCTION etl.sessions_in(timestamptz, timestamptz, etl.numbers, timestamptz
 DROP FUNCTION etl.events_in(timestamptz, timestamptz, etl.numbers);
 DROP FUNCTION etl.filter_numbers(jsonb);
 DROP FUNCTION etl.term_numbers(jsonb, text);
+DROP FUNCTION etl.session_counts_add_up(etl.numbers);
+DROP FUNCTION etl.segment_logins(etl.numbers);
+DROP FUNCTION etl.segment_categories(etl.numbers);
 DROP TYPE etl.item_sums;
 DROP TYPE etl.open_sums;
 DROP TYPE etl.session_sums;

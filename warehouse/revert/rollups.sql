@@ -21,4 +21,5 @@ DROP FUNCTION etl.stage_session_segments(regclass, integer, timestamptz, timesta
 DROP FUNCTION etl.stage_event_segments(regclass, timestamptz, timestamptz);
 DROP FUNCTION etl.begin_rollups();
 DROP TABLE etl.staged_names, etl.staged_items, etl.staged_segments, etl.first_seen, etl.item_days, etl.name_counts, etl.segments;
+DROP FUNCTION etl.is_robot(integer);
 COMMIT;
