@@ -49,7 +49,7 @@ SELECT jsonb_build_object(
         SELECT jsonb_agg(to_jsonb(v) - 'visitor_no' ORDER BY v.client_id) FROM etl.visitors AS v
     ),
     'labels', (
-        SELECT jsonb_agg(l ORDER BY l.product_no, l.field) FROM etl.product_labels AS l
+        SELECT jsonb_agg(l ORDER BY l.product_no) FROM etl.product_labels AS l
     ),
     'terms', (SELECT jsonb_agg(t ORDER BY t.field, t.term_no) FROM etl.terms AS t)
 )

@@ -925,13 +925,11 @@ BEGIN ATOMIC
     )
 
     SELECT
-        t.product_id, n.value AS name, c.value AS category, b.value AS brand, r.value::numeric AS price_seen, t.views, t.adds, t.removals, t.wishlisted,
+        t.product_id, (l.name).value AS name, (l.category).value AS category, (l.brand).value AS brand,
+        (l.price).value::numeric AS price_seen, t.views, t.adds, t.removals, t.wishlisted,
         t.view_sessions, t.add_sessions, t.bought_sessions, t.add_sessions::float8 / nullif(t.view_sessions, 0)
     FROM top AS t
-    LEFT JOIN etl.product_labels AS n ON n.product_no = t.product_no AND n.field = 'name'
-    LEFT JOIN etl.product_labels AS c ON c.product_no = t.product_no AND c.field = 'category'
-    LEFT JOIN etl.product_labels AS b ON b.product_no = t.product_no AND b.field = 'brand'
-    LEFT JOIN etl.product_labels AS r ON r.product_no = t.product_no AND r.field = 'price'
+    LEFT JOIN etl.product_labels AS l ON l.product_no = t.product_no
     ORDER BY t.views DESC, t.adds DESC, t.product_id;
 END;
 COMMENT ON FUNCTION dashboard.top_products(timestamptz, timestamptz, text, jsonb, integer)

@@ -101,21 +101,24 @@ COMMENT ON TABLE etl.products IS 'One row a product id ever seen, but for those 
 COMMENT ON COLUMN etl.products.product_no IS 'Number of the product.';
 COMMENT ON COLUMN etl.products.product_id IS 'The product id, as sent.';
 
+-- Compared field by field in this order: of two labels the newer one is the greater.
+CREATE TYPE etl.label AS (labelled_at timestamptz, labelled_by uuid, value text);
+COMMENT ON TYPE etl.label IS 'A value as sent, and the time and id of the event that it is of.';
+
 CREATE TABLE etl.product_labels (
     product_no integer NOT NULL,
-    field text NOT NULL,
-    value text NOT NULL,
-    labelled_at timestamptz NOT NULL,
-    labelled_by uuid NOT NULL,
-    CONSTRAINT product_labels_pkey PRIMARY KEY (product_no, field),
-    CONSTRAINT product_labels_field_check CHECK (field IN ('name', 'category', 'brand', 'price'))
-);
-COMMENT ON TABLE etl.product_labels IS 'Name, category, brand and price of a product: those of its newest event that has one.';
+    name etl.label,
+    category etl.label,
+    brand etl.label,
+    price etl.label,
+    CONSTRAINT product_labels_pkey PRIMARY KEY (product_no)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE etl.product_labels IS 'Name, category, brand and price of a product: each that of its newest event that has one.';
 COMMENT ON COLUMN etl.product_labels.product_no IS 'The product.';
-COMMENT ON COLUMN etl.product_labels.field IS 'name, category, brand or price.';
-COMMENT ON COLUMN etl.product_labels.value IS 'As sent.';
-COMMENT ON COLUMN etl.product_labels.labelled_at IS 'Time of the event that it is of.';
-COMMENT ON COLUMN etl.product_labels.labelled_by IS 'That event.';
+COMMENT ON COLUMN etl.product_labels.name IS 'Its name.';
+COMMENT ON COLUMN etl.product_labels.category IS 'Its category.';
+COMMENT ON COLUMN etl.product_labels.brand IS 'Its brand.';
+COMMENT ON COLUMN etl.product_labels.price IS 'Its price.';
 
 CREATE TABLE etl.event_facts (
     event_at timestamptz NOT NULL,
@@ -178,9 +181,11 @@ CREATE TABLE etl.session_facts (
     is_frozen boolean NOT NULL DEFAULT false,
     cart_value numeric,
     categories smallint[] NOT NULL,
-    CONSTRAINT session_facts_pkey PRIMARY KEY (session_no)
+    CONSTRAINT session_facts_pkey PRIMARY KEY (session_no),
+    -- As a unique constraint, by an index of a third of the size: ids are long and come in no order, so
+    -- every new one writes a page of its own.
+    CONSTRAINT session_facts_session_id_excl EXCLUDE USING hash (session_id WITH =)
 ) WITH (fillfactor = 85);
-CREATE UNIQUE INDEX session_facts_session_id_key ON etl.session_facts (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX session_facts_visitor_no_idx ON etl.session_facts (visitor_no, started_at)
 WHERE session_id IS NULL;
 CREATE INDEX session_facts_time_idx ON etl.session_facts
@@ -221,6 +226,11 @@ CREATE UNLOGGED TABLE etl.staged_terms (
     field text NOT NULL, spelling text NOT NULL, key text NOT NULL, newest_at timestamptz NOT NULL, term_no smallint
 );
 COMMENT ON TABLE etl.staged_terms IS 'Spellings in the events being derived, and the number of each.';
+CREATE UNLOGGED TABLE etl.staged_values (
+    event_name text NOT NULL, login_state text NOT NULL, category text NOT NULL, brand text NOT NULL,
+    newest_at timestamptz NOT NULL
+);
+COMMENT ON TABLE etl.staged_values IS 'Spellings that occur together in the events being derived, empty for none.';
 CREATE UNLOGGED TABLE etl.staged_visitors (
     client_id text NOT NULL, visitor_no integer NOT NULL, first_at timestamptz NOT NULL, first_id uuid NOT NULL,
     seen_at timestamptz
@@ -262,8 +272,8 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    TRUNCATE etl.staged_terms, etl.staged_visitors, etl.staged_products, etl.staged_sessions, etl.staged_loose,
-    etl.staged_facts, etl.touched_sessions, etl.former_sessions;
+    TRUNCATE etl.staged_terms, etl.staged_values, etl.staged_visitors, etl.staged_products, etl.staged_sessions,
+    etl.staged_loose, etl.staged_facts, etl.touched_sessions, etl.former_sessions;
 END
 $$;
 COMMENT ON FUNCTION etl.begin_deriving() IS 'Empties what the last derivation staged.';
@@ -275,23 +285,23 @@ AS $$
 DECLARE
     others bigint;
 BEGIN
+    INSERT INTO etl.staged_values (event_name, login_state, category, brand, newest_at)
+    SELECT
+        e.event_name, coalesce(e.user_login_state, ''), coalesce(e.context_product_category, ''),
+        coalesce(e.context_product_brand, ''), max(e.event_timestamp)
+    FROM etl.staged_events AS e GROUP BY 1, 2, 3, 4;
     INSERT INTO etl.staged_terms (field, spelling, key, newest_at)
-    SELECT 'event_name', e.event_name, etl.value_key(e.event_name), max(e.event_timestamp)
-    FROM etl.staged_events AS e GROUP BY e.event_name
-    UNION ALL
-    SELECT 'login_state', s.spelling, etl.login_state(s.spelling), s.newest_at FROM (
-        SELECT coalesce(e.user_login_state, '') AS spelling, max(e.event_timestamp) AS newest_at
-        FROM etl.staged_events AS e GROUP BY 1
-    ) AS s
-    UNION ALL
-    SELECT 'category', s.spelling, etl.value_key(s.spelling), s.newest_at FROM (
-        SELECT coalesce(e.context_product_category, '') AS spelling, max(e.event_timestamp) AS newest_at
-        FROM etl.staged_events AS e GROUP BY 1
-    ) AS s
-    UNION ALL
-    SELECT 'brand', s.spelling, etl.value_key(s.spelling), s.newest_at FROM (
-        SELECT coalesce(e.context_product_brand, '') AS spelling, max(e.event_timestamp) AS newest_at
-        FROM etl.staged_events AS e GROUP BY 1
+    SELECT
+        s.field, s.spelling,
+        CASE s.field WHEN 'login_state' THEN etl.login_state(s.spelling) ELSE etl.value_key(s.spelling) END,
+        s.newest_at
+    FROM (
+        SELECT v.field, v.spelling, max(c.newest_at) AS newest_at
+        FROM etl.staged_values AS c
+        CROSS JOIN LATERAL (VALUES
+            ('event_name', c.event_name), ('login_state', c.login_state), ('category', c.category), ('brand', c.brand)
+        ) AS v (field, spelling)
+        GROUP BY 1, 2
     ) AS s;
 
     INSERT INTO etl.terms (field, term_no, key)
@@ -317,7 +327,7 @@ BEGIN
     WHERE
         others > 0 AND t.term_no = 2 AND t.label IS NULL
         AND t.field IN (SELECT s.field FROM etl.staged_terms AS s WHERE s.term_no = 2);
-    ANALYZE etl.staged_terms;
+    ANALYZE etl.staged_terms, etl.staged_values;
     PERFORM etl.label_terms();
     RETURN others;
 END
@@ -461,63 +471,78 @@ $$;
 COMMENT ON FUNCTION etl.number_products() IS 'Gives every product in etl.staged_events its number and its labels.';
 
 CREATE FUNCTION etl.label_products() RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    WITH variant AS MATERIALIZED (
+-- How many variants there are the planner cannot know.
+SET enable_nestloop = off
+AS $$
+DECLARE
+    categories text[] := ARRAY(
+        SELECT n.spelling FROM etl.staged_terms AS n
+        WHERE n.field = 'event_name' AND n.term_no = etl.name_no('category_view')
+    );
+BEGIN
+    WITH variant AS (
         SELECT
-            p.product_no, e.context_product_id AS product_id, e.context_product_name AS name,
-            e.context_product_category AS category, e.context_product_brand AS brand,
-            e.context_product_price AS price, max(e.event_timestamp) AS at
+            e.context_product_id AS product_id, e.context_product_name AS name, e.context_product_category AS category,
+            e.context_product_brand AS brand, e.context_product_price AS price, max(e.event_timestamp) AS at
         FROM etl.staged_events AS e
-        INNER JOIN etl.staged_terms AS n ON n.field = 'event_name' AND n.spelling = e.event_name
-        INNER JOIN etl.staged_products AS p ON p.product_id = e.context_product_id
-        WHERE n.term_no <> etl.name_no('category_view')
-        GROUP BY 1, 2, 3, 4, 5, 6
-    ),
-
-    label AS (
-        SELECT v.product_no, v.product_id, l.field, l.value, v.at
-        FROM variant AS v
-        CROSS JOIN LATERAL (VALUES
-            ('name', v.name), ('category', v.category), ('brand', v.brand), ('price', v.price::text)
-        ) AS l (field, value)
-        WHERE etl.trim_value(l.value) <> ''
+        WHERE e.context_product_id IS NOT NULL AND e.event_name <> ALL (categories)
+        GROUP BY 1, 2, 3, 4, 5
     ),
 
     newest AS (
-        SELECT l.product_no, l.product_id, l.field, max(l.at) AS at FROM label AS l GROUP BY 1, 2, 3
+        SELECT
+            v.product_id,
+            max(v.at) FILTER (WHERE etl.trim_value(v.name) <> '') AS name_at,
+            max(v.at) FILTER (WHERE etl.trim_value(v.category) <> '') AS category_at,
+            max(v.at) FILTER (WHERE etl.trim_value(v.brand) <> '') AS brand_at,
+            max(v.at) FILTER (WHERE v.price IS NOT NULL) AS price_at
+        FROM variant AS v
+        GROUP BY 1
     ),
 
-    recent AS MATERIALIZED (
+    -- Seldom more than one of a product: the event that has all, or several of one instant.
+    recent AS (
         SELECT
-            e.event_id, e.event_timestamp AS at, e.context_product_id AS product_id, e.context_product_name AS name,
-            e.context_product_category AS category, e.context_product_brand AS brand,
-            e.context_product_price AS price
-        FROM etl.staged_events AS e
-        INNER JOIN (SELECT DISTINCT w.product_id, w.at FROM newest AS w) AS d
-            ON d.product_id = e.context_product_id AND d.at = e.event_timestamp
-        INNER JOIN etl.staged_terms AS n ON n.field = 'event_name' AND n.spelling = e.event_name
-        WHERE n.term_no <> etl.name_no('category_view')
+            p.product_no, e.event_id,
+            CASE WHEN e.event_timestamp = n.name_at AND etl.trim_value(e.context_product_name) <> ''
+                THEN (e.event_timestamp, e.event_id, e.context_product_name)::etl.label END AS name,
+            CASE WHEN e.event_timestamp = n.category_at AND etl.trim_value(e.context_product_category) <> ''
+                THEN (e.event_timestamp, e.event_id, e.context_product_category)::etl.label END AS category,
+            CASE WHEN e.event_timestamp = n.brand_at AND etl.trim_value(e.context_product_brand) <> ''
+                THEN (e.event_timestamp, e.event_id, e.context_product_brand)::etl.label END AS brand,
+            CASE WHEN e.event_timestamp = n.price_at AND e.context_product_price IS NOT NULL
+                THEN (e.event_timestamp, e.event_id, e.context_product_price)::etl.label END AS price
+        FROM newest AS n
+        INNER JOIN etl.staged_products AS p ON p.product_id = n.product_id
+        INNER JOIN etl.staged_events AS e ON e.context_product_id = n.product_id
+        WHERE
+            e.event_timestamp IN (n.name_at, n.category_at, n.brand_at, n.price_at)
+            AND e.event_name <> ALL (categories)
     )
 
-    INSERT INTO etl.product_labels AS p (product_no, field, value, labelled_at, labelled_by)
-    SELECT DISTINCT ON (n.product_no, n.field) n.product_no, n.field, l.value, n.at, r.event_id
-    FROM newest AS n
-    INNER JOIN recent AS r ON r.product_id = n.product_id AND r.at = n.at
-    CROSS JOIN LATERAL (
-        SELECT
-            CASE n.field
-                WHEN 'name' THEN r.name WHEN 'category' THEN r.category WHEN 'brand' THEN r.brand
-                ELSE r.price::text
-            END AS value
-    ) AS l
-    WHERE etl.trim_value(l.value) <> ''
-    ORDER BY n.product_no, n.field, r.event_id DESC
-    ON CONFLICT (product_no, field) DO UPDATE
-    SET value = excluded.value, labelled_at = excluded.labelled_at, labelled_by = excluded.labelled_by
-    WHERE (excluded.labelled_at, excluded.labelled_by) > (p.labelled_at, p.labelled_by);
-END;
+    INSERT INTO etl.product_labels AS o (product_no, name, category, brand, price)
+    SELECT
+        r.product_no,
+        (array_agg(r.name ORDER BY r.event_id DESC) FILTER (WHERE (r.name).labelled_by IS NOT NULL))[1],
+        (array_agg(r.category ORDER BY r.event_id DESC) FILTER (WHERE (r.category).labelled_by IS NOT NULL))[1],
+        (array_agg(r.brand ORDER BY r.event_id DESC) FILTER (WHERE (r.brand).labelled_by IS NOT NULL))[1],
+        (array_agg(r.price ORDER BY r.event_id DESC) FILTER (WHERE (r.price).labelled_by IS NOT NULL))[1]
+    FROM recent AS r
+    GROUP BY r.product_no
+    ON CONFLICT (product_no) DO UPDATE
+    SET
+        name = greatest(o.name, excluded.name), category = greatest(o.category, excluded.category),
+        brand = greatest(o.brand, excluded.brand), price = greatest(o.price, excluded.price)
+    -- A rebuild finds what stands.
+    WHERE
+        (o.name, o.category, o.brand, o.price) IS DISTINCT FROM (
+            greatest(o.name, excluded.name), greatest(o.category, excluded.category),
+            greatest(o.brand, excluded.brand), greatest(o.price, excluded.price)
+        );
+END
+$$;
 COMMENT ON FUNCTION etl.label_products()
 IS 'Gives every product in etl.staged_events the labels of its newest event, by time and event id.';
 
@@ -539,6 +564,53 @@ END
 $$;
 COMMENT ON FUNCTION etl.touch_loose() IS 'Touches the sessions made by gaps that the spans of etl.staged_loose reach.';
 
+CREATE FUNCTION etl.stage_facts() RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+-- How many values occur together the planner cannot know.
+SET enable_nestloop = off
+BEGIN ATOMIC
+    WITH value AS MATERIALIZED (
+        SELECT
+            v.event_name, v.login_state, v.category, v.brand, n.term_no AS name_no, l.term_no AS login_no,
+            c.term_no AS category_no, b.term_no AS brand_no
+        FROM etl.staged_values AS v
+        INNER JOIN etl.staged_terms AS n ON n.field = 'event_name' AND n.spelling = v.event_name
+        INNER JOIN etl.staged_terms AS l ON l.field = 'login_state' AND l.spelling = v.login_state
+        INNER JOIN etl.staged_terms AS c ON c.field = 'category' AND c.spelling = v.category
+        INNER JOIN etl.staged_terms AS b ON b.field = 'brand' AND b.spelling = v.brand
+    )
+
+    INSERT INTO etl.staged_facts (
+        event_at, event_id, session_no, visitor_no, product_no, name_no, category_no, brand_no, login_no,
+        discount_no, has_session_id, price
+    )
+    SELECT
+        e.event_timestamp, e.event_id, s.session_no, v.visitor_no,
+        CASE WHEN n.name_no <> etl.name_no('category_view') THEN p.product_no END,
+        n.name_no, n.category_no, n.brand_no, n.login_no,
+        CASE
+            WHEN e.context_product_discount_price IS NULL THEN 0
+            WHEN
+                e.context_product_discount_price > 100
+                AND e.context_product_discount_price < e.context_product_price THEN 2
+            ELSE 1
+        END,
+        e.session_id IS NOT NULL,
+        CASE WHEN n.name_no = etl.name_no('add_to_cart_click') THEN e.context_product_price END
+    FROM etl.staged_events AS e
+    INNER JOIN value AS n
+        ON
+            n.event_name = e.event_name AND n.login_state = coalesce(e.user_login_state, '')
+            AND n.category = coalesce(e.context_product_category, '')
+            AND n.brand = coalesce(e.context_product_brand, '')
+    LEFT JOIN etl.staged_visitors AS v ON v.client_id = e.client_id
+    LEFT JOIN etl.staged_sessions AS s ON s.session_id = e.session_id
+    LEFT JOIN etl.staged_products AS p ON p.product_id = e.context_product_id
+    ORDER BY e.event_timestamp;
+END;
+COMMENT ON FUNCTION etl.stage_facts() IS 'Turns etl.staged_events into etl.staged_facts by the numbers of their values.';
+
 CREATE FUNCTION etl.derive_facts() RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -549,33 +621,7 @@ BEGIN
     PERFORM etl.number_visitors();
     PERFORM etl.number_sessions();
     PERFORM etl.number_products();
-    INSERT INTO etl.staged_facts (
-        event_at, event_id, session_no, visitor_no, product_no, name_no, category_no, brand_no, login_no,
-        discount_no, has_session_id, price
-    )
-    SELECT
-        e.event_timestamp, e.event_id, s.session_no, v.visitor_no,
-        CASE WHEN n.term_no <> etl.name_no('category_view') THEN p.product_no END,
-        n.term_no, c.term_no, b.term_no, l.term_no,
-        CASE
-            WHEN e.context_product_discount_price IS NULL THEN 0
-            WHEN
-                e.context_product_discount_price > 100
-                AND e.context_product_discount_price < e.context_product_price THEN 2
-            ELSE 1
-        END,
-        e.session_id IS NOT NULL,
-        CASE WHEN n.term_no = etl.name_no('add_to_cart_click') THEN e.context_product_price END
-    FROM etl.staged_events AS e
-    INNER JOIN etl.staged_terms AS n ON n.field = 'event_name' AND n.spelling = e.event_name
-    INNER JOIN etl.staged_terms AS c
-        ON c.field = 'category' AND c.spelling = coalesce(e.context_product_category, '')
-    INNER JOIN etl.staged_terms AS b ON b.field = 'brand' AND b.spelling = coalesce(e.context_product_brand, '')
-    INNER JOIN etl.staged_terms AS l ON l.field = 'login_state' AND l.spelling = coalesce(e.user_login_state, '')
-    LEFT JOIN etl.staged_visitors AS v ON v.client_id = e.client_id
-    LEFT JOIN etl.staged_sessions AS s ON s.session_id = e.session_id
-    LEFT JOIN etl.staged_products AS p ON p.product_id = e.context_product_id
-    ORDER BY e.event_timestamp;
+    PERFORM etl.stage_facts();
     INSERT INTO etl.staged_loose (visitor_no, from_at, to_at)
     SELECT f.visitor_no, min(f.event_at), max(f.event_at)
     FROM etl.staged_facts AS f
@@ -671,7 +717,8 @@ IS 'Splits the events without a session id in the spans of etl.staged_loose into
 CREATE FUNCTION etl.recounted_sessions() RETURNS SETOF etl.session_facts
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH event AS (
+    -- Read twice: the second time few pass, while keeping all of them would cost more.
+    WITH event AS NOT MATERIALIZED (
         SELECT f.* FROM etl.touched_facts AS f
     ),
 

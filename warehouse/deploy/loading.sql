@@ -428,7 +428,11 @@ BEGIN
     UPDATE etl.terms AS t SET label = NULL, labelled_at = NULL, labelled_by = NULL
     WHERE t.labelled_by = ANY (ids) AND t.key <> 'not set';
     WITH lost AS (
-        DELETE FROM etl.product_labels AS l WHERE l.labelled_by = ANY (ids) RETURNING l.product_no
+        DELETE FROM etl.product_labels AS l
+        WHERE
+            (l.name).labelled_by = ANY (ids) OR (l.category).labelled_by = ANY (ids)
+            OR (l.brand).labelled_by = ANY (ids) OR (l.price).labelled_by = ANY (ids)
+        RETURNING l.product_no
     )
 
     SELECT array_agg(DISTINCT p.product_id) INTO products

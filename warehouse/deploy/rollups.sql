@@ -184,29 +184,40 @@ BEGIN
             cart_value_missing, cart_value, visitors
         )
         SELECT
-            k.category_no, k.login_no, date_bin('30 minutes', s.started_at, $1), 0, 0, 0,
-            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events)), $2 * count(*) FILTER (WHERE etl.is_robot(s.events)),
-            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.is_completed),
-            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.is_engaged),
-            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_product_view),
-            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_product_view AND s.has_add),
-            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_add AND NOT s.has_product_view),
-            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_add),
-            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.is_abandoned),
-            $2 * count(*) FILTER (WHERE NOT etl.is_robot(s.events) AND s.has_checkout_start),
-            $2 * count(s.add_at) FILTER (WHERE NOT etl.is_robot(s.events)),
-            $2 * count(s.start_at) FILTER (WHERE NOT etl.is_robot(s.events)),
-            $2 * count(s.complete_at) FILTER (WHERE NOT etl.is_robot(s.events)),
-            $2 * coalesce(sum(s.views) FILTER (WHERE NOT etl.is_robot(s.events)), 0),
-            $2 * coalesce(sum(s.cart_value_missing) FILTER (WHERE NOT etl.is_robot(s.events)), 0),
-            $2 * coalesce(sum(s.cart_value) FILTER (WHERE NOT etl.is_robot(s.events)), 0),
+            k.category_no, k.login_no, s.at, 0, 0, 0,
+            $2 * count(*) FILTER (WHERE s.is_counted), $2 * count(*) FILTER (WHERE NOT s.is_counted),
+            $2 * count(*) FILTER (WHERE s.is_completed), $2 * count(*) FILTER (WHERE s.is_engaged),
+            $2 * count(*) FILTER (WHERE s.has_product_view),
+            $2 * count(*) FILTER (WHERE s.has_product_view AND s.has_add),
+            $2 * count(*) FILTER (WHERE s.has_add AND NOT s.has_product_view),
+            $2 * count(*) FILTER (WHERE s.has_add), $2 * count(*) FILTER (WHERE s.is_abandoned),
+            $2 * count(*) FILTER (WHERE s.has_checkout_start),
+            $2 * count(s.add_at), $2 * count(s.start_at), $2 * count(s.complete_at),
+            $2 * coalesce(sum(s.views), 0), $2 * coalesce(sum(s.cart_value_missing), 0),
+            $2 * coalesce(sum(s.cart_value), 0),
             public.rb_build('{}')
-        FROM %s AS s
+        FROM (
+            SELECT
+                c.is_counted, date_bin('30 minutes', f.started_at, $1) AS at, f.login_no, f.categories,
+                c.is_counted AND f.is_completed AS is_completed, c.is_counted AND f.is_engaged AS is_engaged,
+                c.is_counted AND f.has_product_view AS has_product_view, c.is_counted AND f.has_add AS has_add,
+                c.is_counted AND f.is_abandoned AS is_abandoned,
+                c.is_counted AND f.has_checkout_start AS has_checkout_start,
+                CASE WHEN c.is_counted THEN f.add_at END AS add_at,
+                CASE WHEN c.is_counted THEN f.start_at END AS start_at,
+                CASE WHEN c.is_counted THEN f.complete_at END AS complete_at,
+                CASE WHEN c.is_counted THEN f.views END AS views,
+                CASE WHEN c.is_counted THEN f.cart_value_missing END AS cart_value_missing,
+                CASE WHEN c.is_counted THEN f.cart_value END AS cart_value
+            FROM %s AS f
+            CROSS JOIN LATERAL (SELECT NOT etl.is_robot(f.events) AS is_counted) AS c
+            WHERE f.started_at >= $3 AND f.started_at < $4
+            OFFSET 0
+        ) AS s
         CROSS JOIN LATERAL (
             SELECT c.no AS category_no, s.login_no FROM unnest(s.categories) AS c (no)
             UNION ALL VALUES (0::smallint, s.login_no), (0::smallint, 0::smallint)
         ) AS k
-        WHERE s.started_at >= $3 AND s.started_at < $4
         GROUP BY 1, 2, 3
     $query$, sessions) USING etl.grid_origin(), sign, from_at, to_at;
 END
@@ -287,6 +298,13 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION etl.merge_names(smallint, text) IS 'Adds the staged counts by name to those of one level.';
 
+-- Of the sets (product), (category), (brand), what GROUPING(product, category, brand) says is its own.
+CREATE FUNCTION etl.item_kind(sets integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE sets WHEN 3 THEN 1 WHEN 5 THEN 2 WHEN 6 THEN 3 END;
+COMMENT ON FUNCTION etl.item_kind(integer)
+IS 'Kind of an item, 1: product, 2: category, 3: brand, by GROUPING(product, category, brand).';
+
 CREATE FUNCTION etl.stage_item_events(facts regclass, from_at timestamptz, to_at timestamptz) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -297,32 +315,34 @@ BEGIN
             kind, at, item_no, events, views, adds, removals, wishlisted, view_sessions, add_sessions,
             unviewed_sessions, bought_sessions
         )
-        SELECT
-            k.kind, date_trunc('day', f.at, $1), k.item_no, sum(f.events),
-            coalesce(sum(f.events) FILTER (WHERE f.name_no = etl.name_no('product_view')), 0),
-            coalesce(sum(f.events) FILTER (WHERE f.name_no = etl.name_no('add_to_cart_click')), 0),
-            coalesce(sum(f.events) FILTER (WHERE f.name_no = etl.name_no('remove_from_cart_click')), 0),
-            coalesce(sum(f.events) FILTER (WHERE f.name_no = etl.name_no('wishlist_toggle')), 0),
-            0, 0, 0, 0
+        SELECT i.kind, i.at, i.item_no, i.events, i.views, i.adds, i.removals, i.wishlisted, 0, 0, 0, 0
         FROM (
             SELECT
-                date_bin('30 minutes', e.event_at, $2) AS at, e.name_no, e.product_no, e.category_no, e.brand_no,
-                e.name_no IN (etl.name_no('product_view'), etl.name_no('add_to_cart_click')) AS is_act,
-                count(*) AS events
-            FROM %s AS e
-            WHERE
-                e.event_at >= $3 AND e.event_at < $4 AND (
-                    e.product_no IS NOT NULL
-                    OR e.name_no IN (etl.name_no('product_view'), etl.name_no('add_to_cart_click'))
-                )
-            GROUP BY 1, 2, 3, 4, 5
-        ) AS f
-        CROSS JOIN LATERAL (VALUES
-            (1, f.product_no), (2, CASE WHEN f.is_act THEN f.category_no END), (3, CASE WHEN f.is_act THEN f.brand_no END)
-        ) AS k (kind, item_no)
-        WHERE k.item_no IS NOT NULL
-        GROUP BY 1, 2, 3
-    $query$, facts) USING etl.shop_zone(), etl.grid_origin(), from_at, to_at;
+                etl.item_kind(grouping(f.product_no, f.category_no, f.brand_no)) AS kind, f.at,
+                coalesce(f.product_no, f.category_no, f.brand_no) AS item_no,
+                -- Of a category or brand, views and adds alone.
+                CASE grouping(f.product_no) WHEN 0 THEN count(*) ELSE count(*) FILTER (WHERE f.is_act) END AS events,
+                count(*) FILTER (WHERE f.name_no = etl.name_no('product_view')) AS views,
+                count(*) FILTER (WHERE f.name_no = etl.name_no('add_to_cart_click')) AS adds,
+                CASE grouping(f.product_no) WHEN 0 THEN
+                    count(*) FILTER (WHERE f.name_no = etl.name_no('remove_from_cart_click')) ELSE 0 END AS removals,
+                CASE grouping(f.product_no) WHEN 0 THEN
+                    count(*) FILTER (WHERE f.name_no = etl.name_no('wishlist_toggle')) ELSE 0 END AS wishlisted
+            FROM (
+                SELECT
+                    date_trunc('day', e.event_at, $1) AS at, e.name_no, e.product_no, e.category_no, e.brand_no,
+                    e.name_no IN (etl.name_no('product_view'), etl.name_no('add_to_cart_click')) AS is_act
+                FROM %s AS e
+                WHERE
+                    e.event_at >= $2 AND e.event_at < $3 AND (
+                        e.product_no IS NOT NULL
+                        OR e.name_no IN (etl.name_no('product_view'), etl.name_no('add_to_cart_click'))
+                    )
+            ) AS f
+            GROUP BY GROUPING SETS ((f.at, f.product_no), (f.at, f.category_no), (f.at, f.brand_no))
+        ) AS i
+        WHERE i.item_no IS NOT NULL AND i.events > 0
+    $query$, facts) USING etl.shop_zone(), from_at, to_at;
 END
 $$;
 COMMENT ON FUNCTION etl.stage_item_events(regclass, timestamptz, timestamptz)
@@ -348,20 +368,12 @@ BEGIN
     END IF;
     RETURN QUERY EXECUTE format($query$
         WITH session AS MATERIALIZED (
-            %s
-        ),
-
-        event AS MATERIALIZED (
-            SELECT f.session_no, f.event_at, f.name_no, f.product_no, f.category_no, f.brand_no
-            FROM %s AS f
-            WHERE f.name_no IN (
-                etl.name_no('product_view'), etl.name_no('add_to_cart_click'), etl.name_no('checkout_complete')
-            )
+            %1$s
         ),
 
         complete AS (
-            SELECT e.session_no, max(e.event_at) AS at FROM event AS e
-            WHERE e.name_no = etl.name_no('checkout_complete') GROUP BY e.session_no
+            SELECT f.session_no, max(f.event_at) AS at FROM %2$s AS f
+            WHERE f.name_no = etl.name_no('checkout_complete') GROUP BY f.session_no
         )
 
         SELECT
@@ -369,16 +381,18 @@ BEGIN
             coalesce(m.first_add_at <= c.at, false)
         FROM (
             SELECT
-                e.session_no, k.kind, k.item_no,
-                bool_or(e.name_no = etl.name_no('product_view')) AS is_viewed,
-                min(e.event_at) FILTER (WHERE e.name_no = etl.name_no('add_to_cart_click')) AS first_add_at
-            FROM event AS e
-            CROSS JOIN LATERAL (VALUES (1, e.product_no), (2, e.category_no), (3, e.brand_no)) AS k (kind, item_no)
-            WHERE e.name_no <> etl.name_no('checkout_complete') AND k.item_no IS NOT NULL
-            GROUP BY 1, 2, 3
+                f.session_no, etl.item_kind(grouping(f.product_no, f.category_no, f.brand_no)) AS kind,
+                coalesce(f.product_no, f.category_no, f.brand_no) AS item_no,
+                bool_or(f.name_no = etl.name_no('product_view')) AS is_viewed,
+                min(f.event_at) FILTER (WHERE f.name_no = etl.name_no('add_to_cart_click')) AS first_add_at
+            FROM %2$s AS f
+            WHERE f.name_no IN (etl.name_no('product_view'), etl.name_no('add_to_cart_click'))
+            GROUP BY
+                GROUPING SETS ((f.session_no, f.product_no), (f.session_no, f.category_no), (f.session_no, f.brand_no))
         ) AS m
         INNER JOIN session AS s ON s.session_no = m.session_no AND NOT etl.is_robot(s.events)
         LEFT JOIN complete AS c ON c.session_no = m.session_no
+        WHERE m.item_no IS NOT NULL
     $query$, touched, touched_facts) USING sessions;
 END
 $$;

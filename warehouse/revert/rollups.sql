@@ -14,6 +14,7 @@ DROP FUNCTION etl.merge_items(smallint, text);
 DROP FUNCTION etl.stage_item_sessions(integer[], integer);
 DROP FUNCTION etl.item_marks(integer[]);
 DROP FUNCTION etl.stage_item_events(regclass, timestamptz, timestamptz);
+DROP FUNCTION etl.item_kind(integer);
 DROP FUNCTION etl.merge_names(smallint, text);
 DROP FUNCTION etl.stage_names(regclass, timestamptz, timestamptz);
 DROP FUNCTION etl.merge_segments(smallint, text);
