@@ -21,7 +21,7 @@ body <- page_body(list(
 ui <- function(req) page_frame(tokens$issue(), body)
 
 server <- function(input, output, session) {
-  view <- reactive({
+  sent <- reactive({
     # A page of another site can open the websocket, but it cannot read the token out of this page.
     req(input$view, tokens$knows(input$view$token), cancelOutput = TRUE)
     # Today becomes yesterday at midnight, of whichever zone: those lie on quarters of an hour.
@@ -29,7 +29,11 @@ server <- function(input, output, session) {
     parse_view(input$view, now = Sys.time())
   })
   ask <- function(name, ...) ask_cached(answers, db, marker(), name, list(...))
+  view <- reactive(known_view(sent(), function(field) {
+    tryCatch(ask("choices", field)$value, db_error = function(error) NULL)
+  }))
 
+  mod_filters_server("filters", sent, view, ask)
   mod_overview_server("overview", view, ask)
   mod_funnel_server("funnel", view, ask)
   mod_products_server("products", view, ask)

@@ -34,15 +34,17 @@ state_words <- function(strong, text, class = NULL, id = NULL) {
 }
 
 empty_words <- function(view) {
-  text <- if (length(view$login)) {
-    "No event passes the filter in this range. Remove the login filter, or choose a longer range."
+  set <- names(filter_titles)[lengths(view[names(filter_titles)]) > 0L]
+  text <- if (length(set) == 1L) {
+    sayf("No event passes the filter “%s” in this range. Remove it, or choose a longer range.",
+         say(filter_titles[[set]]))
+  } else if (length(set)) {
+    sayf("No event passes all filters in this range: %s. Remove one, or choose a longer range.",
+         paste(say(filter_titles[set]), collapse = ", "))
   } else {
-    paste(
-      "No event was loaded for this range. Choose a longer range, or look at Pipeline for what is",
-      "missing."
-    )
+    say("No event was loaded for this range. Choose a longer range, or look at Pipeline.")
   }
-  state_words("Nothing here", text, id = "empty")
+  state_words(say("Nothing here"), text, id = "empty")
 }
 
 failed_words <- function(reason) {
@@ -62,13 +64,15 @@ retry_ms <- 5000
 
 #' Draw, or say in words that the database failed
 #'
-#' @param draw A function without arguments that returns tags.
-drawn <- function(draw) {
-  tryCatch(draw(), db_error = function(error) {
+#' @param view A reactive: its language is spoken. @param draw A function without arguments that
+#'   returns tags.
+drawn <- function(view, draw) {
+  language <- view()$lang
+  tryCatch(in_language(language, draw()), db_error = function(error) {
     message("dashboard: ", conditionMessage(error))
     # What failed while the database as a whole answers is asked again as well.
     shiny::invalidateLater(retry_ms)
-    failed_words(conditionMessage(error))
+    in_language(language, failed_words(conditionMessage(error)))
   })
 }
 
@@ -108,7 +112,7 @@ filter_bar <- function() {
         tags$label(class = "visually-hidden", "for" = "to", "Last day"),
         tags$input(type = "date", id = "to", "data-date" = "to")
       ),
-      segment("login", "Login state", c(all = "All", login_states)),
+      lapply(names(filter_titles), function(field) filter_menu("filters", field)),
       tags$span(
         class = "end",
         tags$label(class = "visually-hidden", "for" = "zone", "Time zone"),
@@ -124,9 +128,6 @@ filter_bar <- function() {
 }
 
 nav_bar <- function() {
-  titles <- c(
-    overview = "Overview", funnel = "Funnel", products = "Products", pipeline = "Pipeline"
-  )
   tags$nav(
     class = "navbar sticky-top", "aria-label" = "Pages",
     tags$span(
@@ -136,9 +137,9 @@ nav_bar <- function() {
       ),
       "Clickstream"
     ),
-    tags$ul(class = "navbar-nav", "data-choice" = "page", lapply(names(titles), function(page) {
+    tags$ul(class = "navbar-nav", "data-choice" = "page", lapply(names(pages), function(page) {
       tags$li(class = "nav-item", tags$a(
-        class = "nav-link", href = paste0("?page=", page), "data-value" = page, titles[[page]]
+        class = "nav-link", href = paste0("?page=", page), "data-value" = page, pages[[page]]
       ))
     })),
     tags$div(
@@ -159,17 +160,18 @@ nav_bar <- function() {
 
 #' What is the same in every visitor's page: made once, when the app starts
 #'
-#' @param pages A named list of the modules' pages; www/dashboard.js shows one of them.
+#' @param contents A named list of the modules' pages; www/dashboard.js shows one of them.
 #' @return Markup with its dependencies.
-page_body <- function(pages) {
+page_body <- function(contents) {
   body <- htmltools::renderTags(shiny::tagList(
     nav_bar(),
     filter_bar(),
     tags$main(
       id = "main", tabindex = "-1",
       mod_status_banner("status"),
-      lapply(names(pages), function(name) {
-        tags$section(class = "page", "data-page" = name, hidden = NA, pages[[name]])
+      mod_filters_ui("filters"),
+      lapply(names(contents), function(name) {
+        tags$section(class = "page", "data-page" = name, hidden = NA, contents[[name]])
       })
     ),
     tags$div(id = "gone", class = "callout", hidden = NA, role = "alert",

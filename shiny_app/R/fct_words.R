@@ -146,6 +146,11 @@ definitions <- c(
     "puts a percentage there. No number here is made of it."
   ),
   value = "Product views by the event's own value, newest spelling; history is not rewritten.",
+  filter = paste(
+    "Values of one filter: any of them. Filters: all of them. Events and visitors: the event",
+    "passes all. Sessions: one event passes category, brand and event together; then the session",
+    "counts whole: its checkout, which carries no product, need not pass."
+  ),
   complete = paste(
     "For each hour of keys: every object ever listed is loaded, quarantined, pending or gone",
     "(deleted before it was loaded). Quarantined: its newest version has a record that could not",

@@ -69,7 +69,7 @@ funnel_panels <- function(rows) {
 mod_funnel_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
-    output$funnel <- shiny::renderUI(drawn(function() {
+    output$funnel <- shiny::renderUI(drawn(view, function() {
       rows <- ask("funnel", view_range(view()))
       if (!nrow(rows) || sum(rows$open_sessions) == 0) return(panel("Funnel", empty_words(view())))
       funnel_panels(rows)

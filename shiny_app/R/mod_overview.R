@@ -234,18 +234,18 @@ mod_overview_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
     before <- function() previous_range(view(), ask("freshness")$data_until)
-    output$yesterday <- shiny::renderUI(drawn(function() {
+    output$yesterday <- shiny::renderUI(drawn(view, function() {
       ranges <- yesterday_ranges(view(), Sys.time())
       yesterday_line(ranges$day, ask("kpis", ranges$now), ask("kpis", ranges$before), view())
     }))
-    output$kpis <- shiny::renderUI(drawn(function() {
+    output$kpis <- shiny::renderUI(drawn(view, function() {
       range <- view_range(view())
       headline_strip(
         ask("kpis", range), ask("kpis", before()), ask("series", range, view()$bucket),
         ask("series", before(), view()$bucket), view()
       )
     }))
-    output$series <- shiny::renderUI(drawn(function() {
+    output$series <- shiny::renderUI(drawn(view, function() {
       now <- ask("series", view_range(view()), view()$bucket)
       if (sum(now$events) == 0) {
         return(panel(paste(measures[[view()$measure]], "by", view()$bucket), empty_words(view())))
@@ -254,15 +254,15 @@ mod_overview_server <- function(id, view, ask) {
     }))
     # The headlines answer a click first; what lies below the chart follows in the next flush.
     below <- shiny::debounce(view, 10)
-    output$mix <- shiny::renderUI(drawn(function() {
+    output$mix <- shiny::renderUI(drawn(view, function() {
       rows <- ask("event_mix", view_range(below()))
       if (nrow(rows)) mix_panel(rows) else panel("Events", empty_words(below()))
     }))
-    output$login <- shiny::renderUI(drawn(function() {
+    output$login <- shiny::renderUI(drawn(view, function() {
       rows <- ask("login_states", view_range(below()))
       if (nrow(rows)) login_panel(rows) else panel("Login state", empty_words(below()))
     }))
-    output$steps <- shiny::renderUI(drawn(function() {
+    output$steps <- shiny::renderUI(drawn(view, function() {
       rows <- ask("funnel", view_range(below()))
       if (sum(rows$closed_sessions) == 0) return(NULL)
       steps_panel(rows)

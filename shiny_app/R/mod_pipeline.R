@@ -114,18 +114,18 @@ hours_panel <- function(rows, zone) {
 }
 
 # Runs fail and hours pass without any load.
-drawn_again <- function(draw) {
+drawn_again <- function(view, draw) {
   shiny::invalidateLater(15000)
-  drawn(draw)
+  drawn(view, draw)
 }
 
 mod_pipeline_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
-    output$fresh <- shiny::renderUI(drawn_again(function() {
+    output$fresh <- shiny::renderUI(drawn_again(view, function() {
       fresh_strip(ask("freshness"), view()$zone)
     }))
-    output$hours <- shiny::renderUI(drawn_again(function() {
+    output$hours <- shiny::renderUI(drawn_again(view, function() {
       hour <- as.numeric(Sys.time()) %/% 3600 * 3600
       # Whole local days: from the midnight six days ago.
       today <- as.Date(format(Sys.time(), tz = view()$zone))
@@ -133,7 +133,7 @@ mod_pipeline_server <- function(id, view, ask) {
       rows <- ask("completeness", iso(from), iso(as_instant(hour + 3600)))
       hours_panel(rows, view()$zone)
     }))
-    output$runs <- shiny::renderUI(drawn_again(function() {
+    output$runs <- shiny::renderUI(drawn_again(view, function() {
       rows <- ask("runs", 12L)
       if (!nrow(rows)) {
         words <- state_words("No run yet", "The rule fires the loader every hour.")
@@ -141,7 +141,7 @@ mod_pipeline_server <- function(id, view, ask) {
       }
       panel("Last runs", term = "runs", runs_table(rows, view()$zone))
     }))
-    output$quarantine <- shiny::renderUI(drawn_again(function() {
+    output$quarantine <- shiny::renderUI(drawn_again(view, function() {
       rows <- ask("quarantine")
       if (!nrow(rows)) {
         words <- state_words("Empty", "No record waits for a reload.")

@@ -85,7 +85,7 @@ mod_products_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
     show <- function(question, rows, title, draw) {
-      drawn(function() {
+      drawn(view, function() {
         found <- ask(question, view_range(view()), rows)
         if (nrow(found)) draw(found) else panel(title, empty_words(view()))
       })

@@ -99,11 +99,16 @@ query_quarantine <- function(db) {
   ))
 }
 
+query_choices <- function(db, field) {
+  db_query(db, "SELECT value, label FROM dashboard.filter_values($1)", list(field))
+}
+
 queries <- list(
   kpis = query_kpis, series = query_series, event_mix = query_event_mix,
   login_states = query_login_states, funnel = query_funnel, products = query_products,
   categories = query_categories, brands = query_brands, freshness = query_freshness,
-  completeness = query_completeness, runs = query_runs, quarantine = query_quarantine
+  completeness = query_completeness, runs = query_runs, quarantine = query_quarantine,
+  choices = query_choices
 )
 
 # What changes without a load: a run that fails, an hour that passes. Kept for some seconds only.

@@ -3,7 +3,11 @@
   "use strict";
   var defaults = { page: "overview", range: "7d", from: "", to: "", login: "", zone: "Asia/Ho_Chi_Minh",
     bucket: "", measure: "visitors" };
+  // Filters with values from the warehouse: each value a parameter of its own, as it may hold a comma.
+  var lists = ["category", "brand", "event"];
   var view = Object.assign({}, defaults);
+  lists.forEach(function (field) { view[field] = []; });
+  var longest = 200, most = 50;
   var tell = null;
 
   function offered(choice, value) {
@@ -26,15 +30,31 @@
 
   function readUrl() {
     var query = new URLSearchParams(location.search);
+    var odd = function (key) { if (view.dropped.indexOf(key) < 0) view.dropped.push(key); };
+    view.dropped = [];
     Object.keys(defaults).forEach(function (key) { view[key] = query.get(key) || defaults[key]; });
+    lists.forEach(function (field) {
+      var all = query.getAll(field).filter(function (value, at, values) { return value && values.indexOf(value) === at; });
+      view[field] = all.filter(function (value) { return value.length <= longest; }).slice(0, most);
+      if (view[field].length < all.length) odd(field);
+    });
     // What the server would not take either: controls and numbers must never tell two stories.
     ["page", "range"].forEach(function (key) {
-      if (!(key === "range" && view.range === "custom") && !offered(key, view[key])) view[key] = defaults[key];
+      if (!(key === "range" && view.range === "custom") && !offered(key, view[key])) { view[key] = defaults[key]; odd(key); }
     });
-    view.login = logins().filter(function (value) { return value !== "all" && offered("login", value); }).join(",");
-    if (!validZone(view.zone)) view.zone = defaults.zone;
-    if (view.range === "custom" && !(validDay(view.from) && validDay(view.to) && view.from <= view.to)) {
-      view.range = defaults.range;
+    var known = logins().filter(function (value) { return value !== "all" && offered("login", value); });
+    if (known.length < logins().length && view.login !== "all") odd("login");
+    view.login = known.join(",");
+    if (!validZone(view.zone)) { view.zone = defaults.zone; odd("zone"); }
+    [["bucket", ["hour", "day", "week"]], ["measure", ["visitors", "sessions", "events"]]].forEach(function (pair) {
+      if (view[pair[0]] && pair[1].indexOf(view[pair[0]]) < 0) { view[pair[0]] = defaults[pair[0]]; odd(pair[0]); }
+    });
+    // Days without range=custom are days all the same.
+    if ((view.from || view.to) && !query.get("range")) view.range = "custom";
+    if (view.range === "custom") {
+      ["from", "to"].forEach(function (key) { if (!validDay(view[key])) odd(key); });
+      if (validDay(view.from) && validDay(view.to) && view.from > view.to) { odd("from"); odd("to"); }
+      if (view.dropped.indexOf("from") >= 0 || view.dropped.indexOf("to") >= 0) view.range = defaults.range;
     }
     if (view.range !== "custom") view.from = view.to = "";
   }
@@ -44,6 +64,7 @@
     Object.keys(defaults).forEach(function (key) {
       if (view[key] && view[key] !== defaults[key]) query.set(key, view[key]);
     });
+    lists.forEach(function (field) { view[field].forEach(function (value) { query.append(field, value); }); });
     var text = query.toString();
     return location.pathname + (text ? "?" + text : "");
   }
@@ -51,6 +72,7 @@
   function logins() { return view.login ? view.login.split(",") : []; }
 
   function pressed(choice, value) {
+    if (lists.indexOf(choice) >= 0) return view[choice].indexOf(value) >= 0;
     if (choice !== "login") return view[choice] === value;
     return value === "all" ? !view.login : logins().indexOf(value) >= 0;
   }
@@ -113,7 +135,36 @@
     document.querySelectorAll("[data-words]").forEach(function (item) {
       item.textContent = shown.from === shown.to ? words(shown.from) : words(shown.from) + " \u2013 " + words(shown.to);
     });
+    document.querySelectorAll("[data-count]").forEach(function (item) {
+      var field = item.dataset.count, count = (field === "login" ? logins() : view[field]).length;
+      item.textContent = count || "";
+      item.closest("button").classList.toggle("on", count > 0);
+    });
     showPage();
+  }
+
+  // One menu is open at a time; what is in it is drawn when it is seen.
+  function openMenu(field) {
+    document.querySelectorAll("[data-open]").forEach(function (button) {
+      var pop = document.getElementById(button.getAttribute("aria-controls"));
+      var open = button.dataset.open === field && pop.hidden;
+      if (pop.hidden === !open) return;
+      pop.hidden = !open;
+      button.setAttribute("aria-expanded", String(open));
+      if (window.jQuery) window.jQuery(pop).trigger(open ? "shown" : "hidden");
+      if (open) {
+        // Not over the edge of the window.
+        pop.classList.toggle("left", pop.getBoundingClientRect().right > document.documentElement.clientWidth);
+        (pop.querySelector("input, button") || button).focus();
+      }
+    });
+  }
+
+  function unpick(field, value) {
+    var part = {};
+    if (field === "login") part.login = logins().filter(function (one) { return one !== value; }).join(",");
+    else part[field] = view[field].filter(function (one) { return one !== value; });
+    return part;
   }
 
   function change(part) {
@@ -129,6 +180,10 @@
       var at = now.indexOf(value);
       if (at >= 0) now.splice(at, 1); else if (value !== "all") now.push(value);
       change({ login: now.join(",") });
+    } else if (lists.indexOf(choice) >= 0) {
+      var chosen = {};
+      chosen[choice] = view[choice].concat(value);
+      change(view[choice].indexOf(value) >= 0 ? unpick(choice, value) : chosen);
     } else if (choice === "range") {
       change({ range: value, from: "", to: "", bucket: "" });
     } else {
@@ -149,7 +204,9 @@
 
   document.addEventListener("click", function (event) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], #theme, #copy, #filters");
+    if (!event.target.closest("[data-menu]")) openMenu(null);
+    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick]," +
+      " [data-clear], [data-dismiss], #theme, #copy, #filters");
     if (!item) return;
     event.preventDefault();
     if (item.id === "theme") {
@@ -161,6 +218,21 @@
         item.textContent = "Copied";
         setTimeout(function () { item.textContent = "Copy link to this view"; }, 2000);
       });
+    } else if (item.dataset.open) {
+      openMenu(item.dataset.open);
+    } else if (item.dataset.unpick) {
+      change(unpick(item.dataset.unpick, item.dataset.value));
+      document.getElementById("main").focus();
+    } else if ("clear" in item.dataset) {
+      change({ login: "", category: [], brand: [], event: [] });
+      document.getElementById("main").focus();
+    } else if (item.dataset.dismiss) {
+      var rest = { dropped: [] };
+      JSON.parse(item.dataset.dismiss).forEach(function (pair) {
+        rest[pair[0]] = (rest[pair[0]] || view[pair[0]]).filter(function (one) { return one !== pair[1]; });
+      });
+      change(rest);
+      document.getElementById("main").focus();
     } else if (item.dataset.goto) {
       change({ page: item.dataset.goto });
       window.scrollTo(0, 0);
@@ -185,6 +257,20 @@
     } else if (item.dataset.select) {
       choose(item.dataset.select, item.value);
     }
+  });
+
+  var typing = null;
+  document.addEventListener("input", function (event) {
+    var field = event.target.dataset.search;
+    if (!field) return;
+    clearTimeout(typing);
+    typing = setTimeout(function () { window.Shiny.setInputValue("filters-search_" + field, event.target.value); }, 150);
+  });
+
+  document.addEventListener("keydown", function (event) {
+    if (event.key !== "Escape") return;
+    var open = document.querySelector("[data-open][aria-expanded=true]");
+    if (open) { openMenu(null); open.focus(); }
   });
 
   var dark = matchMedia("(prefers-color-scheme: dark)");

@@ -98,23 +98,33 @@ def eventually(check: Callable[[], None]) -> None:
 
 
 def shown_range(page: Page) -> dict[str, str]:
-    """Return the days, the zone and the login states that the page's controls show."""
+    """Return the days, the zone and the filters that the page's controls and address show."""
     pressed = page.locator("[data-choice=login] [aria-pressed=true]").evaluate_all(
         "all => all.map(one => one.dataset.value)"
     )
-    login = [state for state in pressed if state != "all"]
+    chosen = {"login_state": [state for state in pressed if state != "all"]}
+    query = parse_qs(urlsplit(page.url).query)
+    for name, field in (("category", "category"), ("brand", "brand"), ("event", "event_name")):
+        chosen[field] = query.get(name, [])
+    chosen = {field: values for field, values in chosen.items() if values}
     return {
         "from": page.locator("#from").input_value(),
         "to": page.locator("#to").input_value(),
         "zone": page.locator("#zone").input_value(),
-        "filter": json.dumps({"login_state": login}) if login else "",
+        "filter": json.dumps(chosen, ensure_ascii=False) if chosen else "",
     }
+
+
+def choose(page: Page, field: str, value: str) -> None:
+    """Take a value of a filter, or leave it, in its menu; the menu is closed again."""
+    page.locator(f"[data-open={field}]").click()
+    page.locator(f"[data-choice={field}] [data-value='{value}']").click()
+    page.keyboard.press("Escape")
 
 
 def call(function: str, view: Mapping[str, str], more: str = "") -> str:
     """Return the call of a function of schema dashboard for the days that a page shows."""
-    for value in view.values():
-        assert "'" not in value
+    view = {name: value.replace("'", "''") for name, value in view.items()}
     start = f"(date '{view['from']}')::timestamp AT TIME ZONE '{view['zone']}'"
     end = f"(date '{view['to']}' + 1)::timestamp AT TIME ZONE '{view['zone']}'"
     chosen = f"nullif('{view['filter']}', '')::jsonb"
@@ -353,7 +363,7 @@ def runs_equal_sql(page: Page, ask: Ask) -> None:
 def filters_change_the_numbers(page: Page, ask: Ask) -> None:
     """A click changes numbers and URL; the URL restores the view; Back goes back."""
     everyone = number(page, "kpi-visitors")
-    page.locator("[data-choice=login] [data-value=logged_in]").click()
+    choose(page, "login", "logged_in")
     drawn(page)
     overview_equals_sql(page, ask)
     some = number(page, "kpi-visitors")
@@ -411,9 +421,23 @@ def empty_range_says_so(page: Page, url: str) -> None:
 def garbage_in_the_url_is_harmless(page: Page, url: str) -> None:
     """Whatever a link says, the page shows its default view."""
     garbage = {"page": "'; DROP TABLE x", "range": "custom", "from": "2026-99-99", "to": "x"}
-    show(page, url, {**garbage, "zone": "Mars/Olympus", "login": "<b>"})
-    assert page.get_by_test_id("kpi-visitors").is_visible()
+    more = {"zone": "Mars/Olympus", "login": "<b>", "bucket": "[object]", "measure": "1"}
+    show(page, url, {**garbage, **more})
     assert (number(page, "kpi-events") or 0) > 0
+    note = page.get_by_test_id("note")
+    assert "left out: page, from, to, login, zone, bucket, measure" in note.inner_text()
+    note.get_by_text("Dismiss").click()
+    note.wait_for(state="detached", timeout=PATIENCE * 1000)
+    for query in (
+        {"from": "2026-01-01;DROP TABLE x"},
+        {"category": "x" * 10_000},
+        {"brand": "<img src=x onerror=alert(1)>", "event": "no such"},
+    ):
+        show(page, url, query)
+        assert note.is_visible(), query
+        assert (number(page, "kpi-events") or 0) > 0, query
+        assert page.get_by_test_id("chips").count() == 0
+    assert "Brand: <img src=x onerror=alert(1)>" in note.inner_text()
 
 
 def fits_a_phone(page: Page, url: str) -> None:
@@ -468,7 +492,7 @@ def says_when_the_database_is_down(
     try:
         page.get_by_test_id("failed").wait_for(timeout=PATIENCE * 1000)
         assert number(page, "kpi-visitors") == before
-        page.locator("[data-choice=login] [data-value=guest]").click()
+        choose(page, "login", "guest")
         page.locator(f"{SHOWN} [data-testid=failed-part]").first.wait_for(timeout=PATIENCE * 1000)
         assert page.get_by_test_id("kpi-visitors").count() == 0
     finally:

@@ -29,6 +29,7 @@ def test_every_number_of_the_overview_is_sqls(dashboard: Dashboard, page: Page) 
         {"range": "90d", "login": "guest,anonymous"},
         {"range": "30d", "zone": "Asia/Kathmandu", "bucket": "day"},
         {"range": "yesterday", "zone": "America/New_York", "login": "other"},
+        {"category": "<b>fat</b>", "brand": "o'br\u00efen", "event": "product_view"},
     ],
 )
 def test_a_link_shows_its_view(dashboard: Dashboard, page: Page, query: dict[str, str]) -> None:
@@ -45,7 +46,7 @@ def test_the_funnel_is_sqls(dashboard: Dashboard, page: Page) -> None:
     checks.funnel_equals_sql(page, dashboard.ask)
     checks.funnel_page_speaks_of(page, "left")
     checks.funnel_page_speaks_of(page, "still open")
-    page.locator("[data-choice=login] [data-value=anonymous]").click()
+    checks.choose(page, "login", "anonymous")
     checks.drawn(page)
     checks.funnel_equals_sql(page, dashboard.ask)
     checks.quiet_and_alone(seen, dashboard.url)
@@ -84,6 +85,31 @@ def test_the_pipeline_page_is_sqls(dashboard: Dashboard, page: Page) -> None:
 def test_filters_change_the_numbers_and_the_url(dashboard: Dashboard, page: Page) -> None:
     checks.show(page, dashboard.url)
     checks.filters_change_the_numbers(page, dashboard.ask)
+
+
+def test_a_filter_is_searched_chosen_shown_and_cleared(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url)
+    everyone = checks.number(page, "kpi-events")
+    page.locator("[data-open=brand]").click()
+    option = page.locator("[data-choice=brand] [data-value]")
+    page.locator("[data-search=brand]").fill("o'br")
+    checks.eventually(lambda: checks._is(option.all_inner_texts(), ["O'Br\u00efen"]))
+    option.click()
+    page.keyboard.press("Escape")
+    assert page.locator("[data-open=brand]").evaluate("x => x === document.activeElement")
+    checks.drawn(page)
+    checks.overview_equals_sql(page, dashboard.ask)
+    chip = page.get_by_test_id("chips").get_by_text("Brand: O'Br\u00efen")
+    assert chip.is_visible()
+    checks.show(page, page.url)
+    checks.overview_equals_sql(page, dashboard.ask)
+    assert checks.number(page, "kpi-events") == len(shop.awkward(dt.datetime.now(dt.UTC)))
+    chip.click()
+    checks.drawn(page)
+    assert page.url == dashboard.url
+    checks.eventually(lambda: checks._is(checks.number(page, "kpi-events"), everyone))
+    checks.quiet_and_alone(seen, dashboard.url)
 
 
 def test_days_can_be_typed(dashboard: Dashboard, page: Page) -> None:

@@ -21,7 +21,7 @@ results <- as.data.frame(testthat::test_dir(
 cat("\\nRESULTS ", jsonlite::toJSON(results[c("file", "test", "nb", "failed", "skipped", "error")],
   dataframe = "values"), "\\n", sep = "")
 """
-FILES = {"settings", "view", "words", "charts", "query", "modules"}
+FILES = {"settings", "view", "words", "charts", "query", "modules", "filters"}
 
 
 def _run(code: str) -> str:

@@ -81,3 +81,5 @@ canned_ask <- function(name, ...) canned[[name]]
 broken_ask <- function(name, ...) stop(db_error("could not connect to server"))
 
 some_view <- function(...) parse_view(list(...), now = at("2026-11-24 07:05:00"))
+
+shown <- function(output) paste(output$html, collapse = "")

@@ -22,7 +22,8 @@ test_that("every question is known and of schema dashboard alone", {
     kpis = list(range), series = list(range, "day"), event_mix = list(range),
     login_states = list(range), funnel = list(range), products = list(range, 5L),
     categories = list(range, 5L), brands = list(range, 5L), freshness = list(),
-    completeness = list(range$from, range$to), runs = list(5L), quarantine = list()
+    completeness = list(range$from, range$to), runs = list(5L), quarantine = list(),
+    choices = list("brand")
   )
   expect_setequal(names(arguments), names(queries))
   for (name in names(arguments)) {
