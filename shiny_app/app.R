@@ -16,6 +16,8 @@ body <- page_body(list(
   overview = mod_overview_ui("overview"),
   funnel = mod_funnel_ui("funnel"),
   products = mod_products_ui("products"),
+  visitors = mod_visitors_ui("visitors"),
+  sessions = mod_sessions_ui("sessions"),
   pipeline = mod_pipeline_ui("pipeline")
 ))
 ui <- function(req) page_frame(tokens$issue(), body)
@@ -37,6 +39,8 @@ server <- function(input, output, session) {
   mod_overview_server("overview", view, ask)
   mod_funnel_server("funnel", view, ask)
   mod_products_server("products", view, ask)
+  mod_visitors_server("visitors", view, ask)
+  mod_sessions_server("sessions", view, ask)
   mod_pipeline_server("pipeline", view, ask)
   mod_status_server("status", view, ask, marker)
 }

@@ -83,19 +83,63 @@ line_chart <- function(now, open, before, marks, tips, label, height = 204L) {
         share <- 100 * (n - length(closed)) / n
         tags$div(class = "open-band", style = sprintf("width:%.2f%%", share))
       },
-      tags$div(class = "hits", "aria-hidden" = "true", markup(
-        '<span class="hit', ifelse(seq_len(n) > n * 0.6, " end", ""), '"><span class="tip">', tips,
-        "</span></span>"
-      ))
+      hover_tips(tips)
     ),
-    tags$div(class = "x", "aria-hidden" = "true", lapply(seq_along(marks$at), function(k) {
-      tags$span(
-        class = if (k %% 2L == 0L) "alt",
-        class = if (marks$at[k] > 0.95 * n) "edge",
-        style = sprintf("left:%.2f%%", 100 * (marks$at[k] - 0.5) / n), marks$words[k]
-      )
-    }))
+    axis_words(marks, n)
   )
+}
+
+#' Two series as columns on each other; buckets still open are faded and hatched
+#'
+#' @param low,high Values of the lower and the upper series. @param open Logical.
+columns_chart <- function(low, high, open, marks, tips, label, height = 190L) {
+  n <- length(low)
+  ticks <- nice_ticks(max(low + high, 0))
+  top <- ticks[length(ticks)]
+  bars <- function(from, size, class) {
+    markup('<rect class="', class, ifelse(open, " faded", ""), '" x="',
+           sprintf("%.2f", seq_len(n) - 0.9), '" width="0.8" y="',
+           sprintf("%.2f", 100 - 100 * (from + size) / top), '" height="',
+           sprintf("%.2f", 100 * size / top), '"/>')
+  }
+  tags$div(
+    class = "plot", style = sprintf("--h:%dpx", height),
+    tags$div(class = "y", "aria-hidden" = "true", lapply(ticks, function(tick) {
+      tags$span(style = sprintf("bottom:%.2f%%", 100 * tick / top), fmt_count(tick))
+    })),
+    tags$div(
+      class = "area",
+      svg_plot(n, label = label,
+        lapply(ticks, function(tick) {
+          svg_line("grid", sprintf("M0 %.2fH%d", 100 - 100 * tick / top, n))
+        }),
+        bars(0, low, "c1"), bars(low, high, "soft")
+      ),
+      if (any(open)) {
+        tags$div(class = "open-band", style = sprintf("width:%.2f%%", 100 * sum(open) / n))
+      },
+      hover_tips(tips)
+    ),
+    axis_words(marks, n)
+  )
+}
+
+hover_tips <- function(tips) {
+  n <- length(tips)
+  tags$div(class = "hits", "aria-hidden" = "true", markup(
+    '<span class="hit', ifelse(seq_len(n) > n * 0.6, " end", ""), '"><span class="tip">', tips,
+    "</span></span>"
+  ))
+}
+
+axis_words <- function(marks, n) {
+  tags$div(class = "x", "aria-hidden" = "true", lapply(seq_along(marks$at), function(k) {
+    tags$span(
+      class = if (k %% 2L == 0L) "alt",
+      class = if (marks$at[k] > 0.95 * n) "edge",
+      style = sprintf("left:%.2f%%", 100 * (marks$at[k] - 0.5) / n), marks$words[k]
+    )
+  }))
 }
 
 #' Ranked bars: a list, words over the bar

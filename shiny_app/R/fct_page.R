@@ -18,11 +18,21 @@ panel <- function(title, ..., term = NULL, beside = NULL, end = NULL, footer = N
   # Bootstrap's card without bslib's, which brings its scripts along with every answer.
   tags$div(
     class = "card", tags$div(
-      class = "card-header", tags$h2(title), if (!is.null(term)) info(title, definitions[[term]]),
+      class = "card-header", tags$h2(title),
+      if (!is.null(term)) info(title, say(definitions[[term]])),
       beside, if (!is.null(end)) tags$span(class = "end", end)
     ),
     tags$div(class = "card-body", ...),
     if (!is.null(footer)) tags$div(class = "card-footer", footer)
+  )
+}
+
+#' One number of a strip, with its definition
+small_cell <- function(title, text, key, value, definition, under = NULL) {
+  tags$div(
+    class = "kpi", "data-testid" = key, "data-value" = exact(value),
+    tags$div(class = "k", tags$span(title), info(title, definition)), tags$span(class = "x", text),
+    if (!is.null(under)) tags$div(class = "d", under)
   )
 }
 

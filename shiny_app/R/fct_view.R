@@ -11,14 +11,15 @@ bucket_days <- c(hour = 31L, day = 731L, week = 3661L)
 measures <- c(visitors = "Visitors", sessions = "Sessions", events = "Events")
 default_zone <- "Asia/Ho_Chi_Minh"
 pages <- c(
-  overview = "Overview", funnel = "Funnel", products = "Products", pipeline = "Pipeline"
+  overview = "Overview", funnel = "Funnel", products = "Products", visitors = "Visitors",
+  sessions = "Sessions", pipeline = "Pipeline"
 )
 # Filters that take values from the warehouse: their name in the URL, and in the warehouse.
 list_fields <- c(category = "category", brand = "brand", event = "event_name")
 most_values <- 50L
 longest_value <- 200L
 url_keys <- c("page", "range", "from", "to", "login", "zone", "bucket", "measure",
-              names(list_fields), "lang")
+              names(list_fields), "cohort", "outcome", "session", "lang")
 
 one_of <- function(value, allowed, default) {
   if (is.character(value) && length(value) == 1L && value %in% allowed) value else default
@@ -47,6 +48,12 @@ marked <- c(
   u = "ùúủũụưừứửữự", y = "ỳýỷỹỵ", d = "đ"
 )
 
+#' A session's number, or NA
+as_number <- function(text) {
+  if (!grepl("^[0-9]{1,9}$", one_text(text))) return(NA_real_)
+  as.numeric(text)
+}
+
 as_day <- function(text) {
   if (!is.character(text) || length(text) != 1L || !grepl("^\\d{4}-\\d{2}-\\d{2}$", text)) {
     return(as.Date(NA))
@@ -73,7 +80,7 @@ preset_days <- function(preset, today) {
 #'
 #' @param sent A list as sent by www/dashboard.js. @param now POSIXct.
 #' @return A list: preset, first_day and last_day (Dates), zone, login, category, brand, event,
-#'   bucket, measure, lang, dropped (names of what could not be read).
+#'   bucket, measure, cohort, outcome, session, lang, dropped (names of what could not be read).
 parse_view <- function(sent, now) {
   zone <- one_of(sent$zone, OlsonNames(), default_zone)
   today <- as.Date(format(now, tz = zone))
@@ -99,6 +106,9 @@ parse_view <- function(sent, now) {
     category = sent_values(sent$category),
     brand = sent_values(sent$brand),
     event = sent_values(sent$event),
+    cohort = one_of(sent$cohort, names(cohorts), "week"),
+    outcome = one_of(sent$outcome, names(outcomes), "all"),
+    session = as_number(sent$session),
     lang = one_of(sent$lang, names(languages), "en"),
     dropped = url_keys[url_keys %in% unlist(sent$dropped)]
   )

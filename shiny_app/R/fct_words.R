@@ -28,6 +28,15 @@ fmt_seconds <- function(x) {
   )
 }
 
+fmt_ratio <- function(x) ifelse(is.na(x), dash, formatC(x, format = "f", digits = 2))
+
+#' Day, month and time to the second
+fmt_moment <- function(epoch, zone) {
+  sub("^0", "", format(as_instant(epoch), "%d %b %H:%M:%S", tz = zone))
+}
+
+short_day <- function(day) sub("^0", "", format(day, "%d %b"))
+
 fmt_clock <- function(epoch, zone) {
   format(as.POSIXct(epoch, origin = "1970-01-01"), "%H:%M", tz = zone)
 }
@@ -146,6 +155,19 @@ definitions <- c(
     "puts a percentage there. No number here is made of it."
   ),
   value = "Product views by the event's own value, newest spelling; history is not rewritten.",
+  new = paste(
+    "New: first seen (the client's earliest event, whatever the filter) in the range or bucket;",
+    "else returning. They add up to visitors."
+  ),
+  returning = "Visitors first seen before the range or bucket.",
+  per_visitor = "Sessions \u00f7 their distinct clients.",
+  length = "Median of last \u2212 first event, over sessions of two or more events.",
+  depth = "Home, category, product and page views \u00f7 sessions.",
+  retention = paste(
+    "Clients first seen in that day or week with an event in it that passes the filter; each cell:",
+    "how many of them have one in the nth day or week after. Not yet come: blank; still open:",
+    "hatched."
+  ),
   filter = paste(
     "Values of one filter: any of them. Filters: all of them. Events and visitors: the event",
     "passes all. Sessions: one event passes category, brand and event together; then the session",
@@ -157,6 +179,14 @@ definitions <- c(
     "be loaded.",
     "Gap: ended over 2 hours ago and not listed since, or pending over 2 hours."
   ),
+  until = "Start of the newest run that left nothing pending.",
+  newest = "Time of the newest stored event.",
+  stored = paste(
+    "Events stored since the warehouse began, each once; those gone since are among them."
+  ),
+  loaded = "Objects of the raw bucket that are loaded; one that was replaced counts again.",
+  quarantined = "Objects whose newest version has a record that could not be loaded.",
+  pending = "Objects whose newest version was listed and is not loaded yet.",
   runs = paste(
     "Records read = stored + duplicate + quarantined + erased + expired. Objects: loaded and",
     "quarantined. Duplicate: stored already; in conflict: a duplicate that differs in time, name,",

@@ -24,6 +24,39 @@ left_words <- function(rows) {
   })
 }
 
+# Who left where: each count a link to those sessions.
+left_panel <- function(rows) {
+  n <- nrow(rows) - 1L
+  first <- rows$closed_sessions[1L]
+  panel(
+    say("Who left where"), term = "funnel",
+    sideways(say("Who left where"), tags$table(
+      class = "table", "data-testid" = "who-left",
+      tags$thead(tags$tr(
+        tags$th(scope = "col", say("Left after")),
+        lapply(say(c("Sessions", "Of the first step", "Still open", "Median to the next step")),
+               tags$th, scope = "col", class = "num"),
+        tags$th(scope = "col", say("Look at"))
+      )),
+      tags$tbody(lapply(seq_len(n), function(i) {
+        left <- rows$left_sessions[i]
+        tags$tr(
+          "data-key" = left_outcomes[i], "data-value" = exact(left),
+          tags$td(say(event_label(rows$event_name[i]))), tags$td(class = "num", fmt_count(left)),
+          tags$td(class = "num", fmt_rate(if (first > 0) left / first else NA)),
+          tags$td(class = "num", fmt_count(rows$still_open_sessions[i])),
+          tags$td(class = "num", fmt_seconds(rows$median_seconds[i + 1L])),
+          tags$td(tags$a(
+            href = paste0("?page=sessions&outcome=", left_outcomes[i]), "data-goto" = "sessions",
+            "data-outcome" = left_outcomes[i], sayf("%s sessions", fmt_count(left))
+          ))
+        )
+      }))
+    ))
+  )
+}
+left_outcomes <- c("left_view", "left_add", "left_checkout")
+
 order_words <- function(rows) {
   apart <- rows$open_sessions - rows$closed_sessions
   lapply(apart, function(count) {
@@ -72,7 +105,7 @@ mod_funnel_server <- function(id, view, ask) {
     output$funnel <- shiny::renderUI(drawn(view, function() {
       rows <- ask("funnel", view_range(view()))
       if (!nrow(rows) || sum(rows$open_sessions) == 0) return(panel("Funnel", empty_words(view())))
-      funnel_panels(rows)
+      shiny::tagList(funnel_panels(rows), left_panel(rows))
     }))
   })
 }

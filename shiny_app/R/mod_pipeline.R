@@ -14,27 +14,22 @@ mod_pipeline_ui <- function(id) {
 }
 
 fresh_strip <- function(fresh, zone) {
-  cell <- function(title, text, key, value, definition) {
-    tags$div(
-      class = "kpi", "data-testid" = paste0("fresh-", key), "data-value" = exact(value),
-      tags$div(class = "k", tags$span(title), info(title, definition)), tags$span(class = "x", text)
-    )
+  cell <- function(title, text, key, value) {
+    small_cell(say(title), text, paste0("fresh-", key), value, say(definitions[[key]]))
+  }
+  count <- function(title, key, column) {
+    cell(title, fmt_count(fresh[[column]]), key, fresh[[column]])
   }
   tags$section(
-    class = "card kpis small", "aria-label" = "How far the data goes",
-    cell("Data until", fmt_instant(fresh$data_until, zone), "until", fresh$data_until,
-         "Start of the newest run that left nothing pending."),
-    cell("Newest event", fmt_instant(fresh$newest_event_at, zone), "newest", fresh$newest_event_at,
-         "Time of the newest stored event."),
-    cell("Events", fmt_count(fresh$events_stored), "events", fresh$events_stored,
-         "Events stored since the warehouse began, each once; those gone since are among them."),
-    cell("Loaded", fmt_count(fresh$objects_loaded), "loaded", fresh$objects_loaded,
-         "Objects of the raw bucket that are loaded; one that was replaced counts again."),
-    cell("Quarantined", fmt_count(fresh$objects_quarantined), "quarantined",
-         fresh$objects_quarantined,
-         "Objects whose newest version has a record that could not be loaded."),
-    cell("Pending", fmt_count(fresh$objects_pending), "pending", fresh$objects_pending,
-         "Objects whose newest version was listed and is not loaded yet.")
+    class = "card kpis small", "aria-label" = say("How far the data goes"),
+    cell("Data until", fmt_instant(fresh$data_until, zone), "until", fresh$data_until),
+    cell("Newest event", fmt_instant(fresh$newest_event_at, zone), "newest",
+         fresh$newest_event_at),
+    small_cell(say("Events"), fmt_count(fresh$events_stored), "fresh-events", fresh$events_stored,
+               say(definitions[["stored"]])),
+    count("Loaded", "loaded", "objects_loaded"),
+    count("Quarantined", "quarantined", "objects_quarantined"),
+    count("Pending", "pending", "objects_pending")
   )
 }
 

@@ -99,6 +99,53 @@ query_quarantine <- function(db) {
   ))
 }
 
+query_visitor_facts <- function(db, range) {
+  db_query(db, ranged(paste(
+    "new_visitors::float8, returning_visitors::float8, sessions::float8, sessions_per_visitor,",
+    "median_seconds, depth"
+  ), name = "visitor_facts"), range_values(range))
+}
+
+query_new_returning <- function(db, range, bucket) {
+  db_query(db, ranged(paste(
+    "extract(EPOCH FROM bucket_at)::float8 AS bucket_at, new_visitors::float8,",
+    "returning_visitors::float8, new_sessions::float8, returning_sessions::float8,",
+    "unset_sessions::float8, provisional, marked"
+  ), name = "new_returning", more = ", $5"), c(range_values(range), bucket))
+}
+
+query_retention <- function(db, range, cohort) {
+  db_query(db, ranged(paste(
+    "extract(EPOCH FROM cohort_at)::float8 AS cohort_at, number, cohort::float8,",
+    "returned::float8, rate, provisional"
+  ), name = "retention", more = ", $5"), c(range_values(range), cohort))
+}
+
+query_session_shapes <- function(db, range) {
+  db_query(db, ranged("shape, place, amount::float8", name = "session_shapes"),
+           range_values(range))
+}
+
+#' @param cursor Of the page before: a list of at (ISO text) and no (text); NULL for the first.
+query_session_list <- function(db, range, outcome, cursor, rows) {
+  db_query(db, ranged(paste(
+    "session_no, client_id, extract(EPOCH FROM started_at)::float8 AS started_at,",
+    "started_at::text AS started_text, extract(EPOCH FROM ended_at)::float8 AS ended_at, events,",
+    "views, login_state, is_new, is_engaged, has_add, has_checkout_start, is_completed, is_open"
+  ), name = "session_list", more = paste(
+    ", $5, nullif($6, '')::timestamptz, nullif($7, '')::integer, $8::integer"
+  )), c(range_values(range), outcome, one_text(cursor$at), one_text(cursor$no),
+        as.character(rows)))
+}
+
+query_session_events <- function(db, session, rows) {
+  db_query(db, paste(
+    "SELECT extract(EPOCH FROM event_at)::float8 AS event_at, event_id::text, event_name,",
+    "product_id, product_name, category, brand, price::float8",
+    "FROM dashboard.session_events($1::integer, $2::integer)"
+  ), list(exact(session), as.character(rows)))
+}
+
 query_choices <- function(db, field) {
   db_query(db, "SELECT value, label FROM dashboard.filter_values($1)", list(field))
 }
@@ -108,7 +155,9 @@ queries <- list(
   login_states = query_login_states, funnel = query_funnel, products = query_products,
   categories = query_categories, brands = query_brands, freshness = query_freshness,
   completeness = query_completeness, runs = query_runs, quarantine = query_quarantine,
-  choices = query_choices
+  choices = query_choices, visitor_facts = query_visitor_facts, new_returning = query_new_returning,
+  retention = query_retention, session_shapes = query_session_shapes,
+  session_list = query_session_list, session_events = query_session_events
 )
 
 # What changes without a load: a run that fails, an hour that passes. Kept for some seconds only.

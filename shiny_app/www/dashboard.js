@@ -2,7 +2,10 @@
 (function () {
   "use strict";
   var defaults = { page: "overview", range: "7d", from: "", to: "", login: "", zone: "Asia/Ho_Chi_Minh",
-    bucket: "", measure: "visitors" };
+    bucket: "", measure: "visitors", cohort: "week", outcome: "all", session: "" };
+  // What these may be; the server says which bucket fits a range.
+  var words = { bucket: /^(hour|day|week)?$/, measure: /^(visitors|sessions|events)$/, cohort: /^(day|week)$/,
+    outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^\d{0,9}$/ };
   // Filters with values from the warehouse: each value a parameter of its own, as it may hold a comma.
   var lists = ["category", "brand", "event"];
   var view = Object.assign({}, defaults);
@@ -46,8 +49,8 @@
     if (known.length < logins().length && view.login !== "all") odd("login");
     view.login = known.join(",");
     if (!validZone(view.zone)) { view.zone = defaults.zone; odd("zone"); }
-    [["bucket", ["hour", "day", "week"]], ["measure", ["visitors", "sessions", "events"]]].forEach(function (pair) {
-      if (view[pair[0]] && pair[1].indexOf(view[pair[0]]) < 0) { view[pair[0]] = defaults[pair[0]]; odd(pair[0]); }
+    Object.keys(words).forEach(function (key) {
+      if (!words[key].test(view[key])) { view[key] = defaults[key]; odd(key); }
     });
     // Days without range=custom are days all the same.
     if ((view.from || view.to) && !query.get("range")) view.range = "custom";
@@ -95,7 +98,7 @@
     return { from: day(back[0]), to: day(back[1]) };
   }
 
-  function words(day) {
+  function dayWords(day) {
     var date = new Date(day + "T00:00:00Z");
     return isNaN(date) ? "" : date.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
   }
@@ -133,7 +136,7 @@
       item.value = view[item.dataset.select];
     });
     document.querySelectorAll("[data-words]").forEach(function (item) {
-      item.textContent = shown.from === shown.to ? words(shown.from) : words(shown.from) + " \u2013 " + words(shown.to);
+      item.textContent = shown.from === shown.to ? dayWords(shown.from) : dayWords(shown.from) + " \u2013 " + dayWords(shown.to);
     });
     document.querySelectorAll("[data-count]").forEach(function (item) {
       var field = item.dataset.count, count = (field === "login" ? logins() : view[field]).length;
@@ -205,7 +208,7 @@
   document.addEventListener("click", function (event) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (!event.target.closest("[data-menu]")) openMenu(null);
-    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick]," +
+    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick], [data-send]," +
       " [data-clear], [data-dismiss], #theme, #copy, #filters");
     if (!item) return;
     event.preventDefault();
@@ -218,6 +221,8 @@
         item.textContent = "Copied";
         setTimeout(function () { item.textContent = "Copy link to this view"; }, 2000);
       });
+    } else if (item.dataset.send) {
+      window.Shiny.setInputValue(item.dataset.send, item.dataset.value, { priority: "event" });
     } else if (item.dataset.open) {
       openMenu(item.dataset.open);
     } else if (item.dataset.unpick) {
@@ -234,7 +239,10 @@
       change(rest);
       document.getElementById("main").focus();
     } else if (item.dataset.goto) {
-      change({ page: item.dataset.goto });
+      var there = { page: item.dataset.goto };
+      if (item.dataset.outcome) there.outcome = item.dataset.outcome;
+      if (item.dataset.session) there.session = item.dataset.session;
+      change(there);
       window.scrollTo(0, 0);
     } else if (item.dataset.pick) {
       choose(item.dataset.pick, item.dataset.value);

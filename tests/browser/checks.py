@@ -7,6 +7,7 @@ JSON value of a statement on the warehouse. Expectations come from schema dashbo
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import re
 import time
@@ -35,6 +36,7 @@ DRAWN = f"""() => window.Shiny && Shiny.shinyapp && Shiny.shinyapp.isConnected()
   && !document.querySelector('{SHOWN} .recalculating')
   && document.querySelector('{SHOWN} .card')"""
 PATIENCE = 20.0
+PAGES = ("overview", "funnel", "products", "visitors", "sessions", "pipeline")
 
 
 @dataclasses.dataclass
@@ -279,6 +281,81 @@ def funnel_page_speaks_of(page: Page, words: str) -> None:
     assert re.search(rf"[1-9][\d,]* {words}", found), found
 
 
+def left_equals_sql(page: Page, ask: Ask) -> None:
+    """Who left where is the funnel's, and each count leads to as many sessions."""
+    steps = pairs(ask, call("funnel", shown_range(page)), "step", "left_sessions")
+    found = listed(page, "who-left")
+    assert [count for _, count in found] == [count for _, count in steps[:-1]]
+    for outcome, count in found:
+        page.locator(f"[data-testid=who-left] [data-outcome={outcome}]").click()
+        drawn(page)
+        sessions_equal_sql(page, ask, outcome)
+        if count:
+            assert f"of {count:,.0f}" in page.locator(f"{SHOWN} .pager").inner_text()
+        page.go_back()
+        drawn(page)
+
+
+def sessions_equal_sql(page: Page, ask: Ask, outcome: str = "all", skip: int = 0) -> None:
+    """The list holds the warehouse's sessions from one place on, in its order."""
+    more = f", '{outcome}', max_rows => {skip + 25}"
+
+    def check() -> None:
+        assert page.locator("[data-testid=sessions]").count() == 1, page.inner_text("main")
+        rows = pairs(ask, call("session_list", shown_range(page), more), "session_no", "events")
+        assert listed(page, "sessions") == [[str(no), events] for no, events in rows[skip:]]
+
+    eventually(check)
+
+
+def trail_equals_sql(page: Page, ask: Ask) -> None:
+    """The session that is shown is the warehouse's, event by event."""
+    number_of = parse_qs(urlsplit(page.url).query)["session"][0]
+
+    def check() -> None:
+        rows = pairs(ask, f"dashboard.session_events({int(number_of)})", "event_id", "event_name")
+        found = page.locator("[data-testid=trail] [data-key]").evaluate_all(
+            "all => all.map(one => one.dataset.key)"
+        )
+        assert found
+        assert found == [event for event, _ in rows[:500]]
+
+    eventually(check)
+
+
+def visitors_equal_sql(page: Page, ask: Ask) -> None:
+    """Visitors, cohorts and shapes are the warehouse's."""
+
+    def check() -> None:
+        view = shown_range(page)
+        facts = row(ask, call("visitor_facts", view))
+        for testid, column in {
+            "visitor-new": "new_visitors",
+            "visitor-returning": "returning_visitors",
+            "visitor-per_visitor": "sessions_per_visitor",
+            "visitor-length": "median_seconds",
+            "visitor-depth": "depth",
+        }.items():
+            assert near(number(page, testid), facts[column]), testid
+        for shape in ("sessions", "length", "depth"):
+            rows = ask(
+                "SELECT coalesce(json_agg(json_build_array(x.place::text, x.amount)), '[]')"
+                f" FROM {call('session_shapes', view)} AS x WHERE x.shape = '{shape}'"
+            )
+            assert [pair for pair in listed(page, f"shape-{shape}") if pair[1]] == rows, shape
+        cells = page.locator("[data-testid=retention] [data-returned]").evaluate_all(
+            "all => all.map(one => one.dataset.returned).filter(text => text).map(Number)"
+        )
+        weeks = {**view, "from": str(dt.date.fromisoformat(view["to"]) - dt.timedelta(days=55))}
+        assert cells == ask(
+            "SELECT coalesce(json_agg(x.returned), '[]')"
+            f" FROM {call('retention', weeks)} AS x WHERE x.number > 0 AND x.cohort_at >= ("
+            f"SELECT min(f.cohort_at) FROM {call('retention', weeks)} AS f WHERE f.cohort > 0)"
+        )
+
+    eventually(check)
+
+
 def products_equal_sql(page: Page, ask: Ask) -> None:
     """Products, categories and brands are the warehouse's, in its order."""
 
@@ -444,7 +521,7 @@ def fits_a_phone(page: Page, url: str) -> None:
     """No page scrolls sideways, tables unfolded; the filters hide behind one button."""
     for width in (390, 320):
         page.set_viewport_size({"width": width, "height": 800})
-        for name in ("overview", "funnel", "products", "pipeline"):
+        for name in PAGES:
             show(page, url, {"page": name})
             page.locator(f"{SHOWN} details").evaluate_all("all => all.forEach(x => x.open = true)")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name

@@ -52,6 +52,38 @@ def test_the_funnel_is_sqls(dashboard: Dashboard, page: Page) -> None:
     checks.quiet_and_alone(seen, dashboard.url)
 
 
+def test_who_left_where_leads_to_those_sessions(dashboard: Dashboard, page: Page) -> None:
+    checks.show(page, dashboard.url, {"page": "funnel", "login": "anonymous"})
+    checks.left_equals_sql(page, dashboard.ask)
+
+
+@pytest.mark.parametrize("query", [{}, {"range": "today", "category": "mouse", "login": "guest"}])
+def test_visitors_are_sqls(dashboard: Dashboard, page: Page, query: dict[str, str]) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "visitors", **query})
+    checks.visitors_equal_sql(page, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_sessions_are_turned_and_looked_into(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "sessions"})
+    checks.sessions_equal_sql(page, dashboard.ask)
+    older = page.locator(f"{checks.SHOWN} .pager [data-value=older]")
+    older.click()
+    checks.sessions_equal_sql(page, dashboard.ask, skip=25)
+    page.locator("[data-testid=sessions] [data-pick=session]").nth(3).click()
+    checks.drawn(page)
+    checks.trail_equals_sql(page, dashboard.ask)
+    checks.sessions_equal_sql(page, dashboard.ask, skip=25)
+    checks.show(page, page.url)
+    checks.trail_equals_sql(page, dashboard.ask)
+    page.locator("[data-choice=outcome] [data-value=converted]").click()
+    checks.drawn(page)
+    checks.sessions_equal_sql(page, dashboard.ask, "converted")
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
 def test_products_categories_and_brands_are_sqls(dashboard: Dashboard, page: Page) -> None:
     seen = checks.watched(page)
     checks.show(page, dashboard.url, {"page": "products"})
@@ -197,7 +229,7 @@ def test_a_warehouse_without_any_load_is_said_to_be_empty(page: Page) -> None:
         checks.show(page, url)
         assert page.get_by_test_id("empty").count() >= 3
         assert checks.number(page, "kpi-visitors") == 0
-        for name in ("funnel", "products", "pipeline"):
+        for name in checks.PAGES[1:]:
             page.locator(f".navbar [data-value={name}]").click()
             checks.drawn(page)
         assert checks.number(page, "fresh-until") is None

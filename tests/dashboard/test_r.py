@@ -21,7 +21,17 @@ results <- as.data.frame(testthat::test_dir(
 cat("\\nRESULTS ", jsonlite::toJSON(results[c("file", "test", "nb", "failed", "skipped", "error")],
   dataframe = "values"), "\\n", sep = "")
 """
-FILES = {"settings", "view", "words", "charts", "query", "modules", "filters"}
+FILES = {
+    "settings",
+    "view",
+    "words",
+    "charts",
+    "query",
+    "modules",
+    "filters",
+    "visitors",
+    "sessions",
+}
 
 
 def _run(code: str) -> str:
