@@ -18,6 +18,7 @@ body <- page_body(list(
   products = mod_products_ui("products"),
   visitors = mod_visitors_ui("visitors"),
   sessions = mod_sessions_ui("sessions"),
+  explore = mod_explore_ui("explore"),
   pipeline = mod_pipeline_ui("pipeline")
 ))
 ui <- function(req) page_frame(tokens$issue(), body)
@@ -41,6 +42,7 @@ server <- function(input, output, session) {
   mod_products_server("products", view, ask)
   mod_visitors_server("visitors", view, ask)
   mod_sessions_server("sessions", view, ask)
+  mod_explore_server("explore", view, ask, function(...) export_events(settings, ...))
   mod_pipeline_server("pipeline", view, ask)
   mod_status_server("status", view, ask, marker)
 }

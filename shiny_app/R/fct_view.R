@@ -12,14 +12,14 @@ measures <- c(visitors = "Visitors", sessions = "Sessions", events = "Events")
 default_zone <- "Asia/Ho_Chi_Minh"
 pages <- c(
   overview = "Overview", funnel = "Funnel", products = "Products", visitors = "Visitors",
-  sessions = "Sessions", pipeline = "Pipeline"
+  sessions = "Sessions", explore = "Explore", pipeline = "Pipeline"
 )
 # Filters that take values from the warehouse: their name in the URL, and in the warehouse.
 list_fields <- c(category = "category", brand = "brand", event = "event_name")
 most_values <- 50L
 longest_value <- 200L
 url_keys <- c("page", "range", "from", "to", "login", "zone", "bucket", "measure",
-              names(list_fields), "cohort", "outcome", "session", "lang")
+              names(list_fields), "cohort", "outcome", "session", "columns", "lang")
 
 one_of <- function(value, allowed, default) {
   if (is.character(value) && length(value) == 1L && value %in% allowed) value else default
@@ -47,6 +47,12 @@ marked <- c(
   a = "àáảãạăằắẳẵặâầấẩẫậ", e = "èéẻẽẹêềếểễệ", i = "ìíỉĩị", o = "òóỏõọôồốổỗộơờớởỡợ",
   u = "ùúủũụưừứửữự", y = "ỳýỷỹỵ", d = "đ"
 )
+
+#' Columns of events, in the order of the menu; none: the default ones
+sent_columns <- function(values) {
+  chosen <- names(event_columns)[names(event_columns) %in% unlist(values)]
+  if (length(chosen)) chosen else default_columns
+}
 
 #' A session's number, or NA
 as_number <- function(text) {
@@ -80,7 +86,8 @@ preset_days <- function(preset, today) {
 #'
 #' @param sent A list as sent by www/dashboard.js. @param now POSIXct.
 #' @return A list: preset, first_day and last_day (Dates), zone, login, category, brand, event,
-#'   bucket, measure, cohort, outcome, session, lang, dropped (names of what could not be read).
+#'   bucket, measure, cohort, outcome, session, columns, lang,
+#'   dropped (names of what could not be read).
 parse_view <- function(sent, now) {
   zone <- one_of(sent$zone, OlsonNames(), default_zone)
   today <- as.Date(format(now, tz = zone))
@@ -109,6 +116,7 @@ parse_view <- function(sent, now) {
     cohort = one_of(sent$cohort, names(cohorts), "week"),
     outcome = one_of(sent$outcome, names(outcomes), "all"),
     session = as_number(sent$session),
+    columns = sent_columns(sent$columns),
     lang = one_of(sent$lang, names(languages), "en"),
     dropped = url_keys[url_keys %in% unlist(sent$dropped)]
   )

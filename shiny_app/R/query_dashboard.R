@@ -146,6 +146,20 @@ query_session_events <- function(db, session, rows) {
   ), list(exact(session), as.character(rows)))
 }
 
+#' @param cursor Of the page before: a list of at (ISO text) and id; NULL for the first.
+query_event_list <- function(db, range, cursor, rows) {
+  db_query(db, ranged(paste(
+    "event_id::text, extract(EPOCH FROM event_timestamp)::float8 AS event_timestamp,",
+    "event_timestamp::text AS event_text, event_name, user_id, user_login_state, identity_source,",
+    "client_id, session_id, is_first_visit::text, context_product_id, context_product_name,",
+    "context_product_category, context_product_brand,",
+    "context_product_price::float8, context_product_discount_price::text,",
+    "context_product_url_path, session_no"
+  ), name = "event_list", more = paste(
+    ", nullif($5, '')::timestamptz, nullif($6, '')::uuid, $7::integer"
+  )), c(range_values(range), one_text(cursor$at), one_text(cursor$id), as.character(rows)))
+}
+
 query_choices <- function(db, field) {
   db_query(db, "SELECT value, label FROM dashboard.filter_values($1)", list(field))
 }
@@ -157,7 +171,8 @@ queries <- list(
   completeness = query_completeness, runs = query_runs, quarantine = query_quarantine,
   choices = query_choices, visitor_facts = query_visitor_facts, new_returning = query_new_returning,
   retention = query_retention, session_shapes = query_session_shapes,
-  session_list = query_session_list, session_events = query_session_events
+  session_list = query_session_list, session_events = query_session_events,
+  event_list = query_event_list
 )
 
 # What changes without a load: a run that fails, an hour that passes. Kept for some seconds only.

@@ -2,10 +2,12 @@
 (function () {
   "use strict";
   var defaults = { page: "overview", range: "7d", from: "", to: "", login: "", zone: "Asia/Ho_Chi_Minh",
-    bucket: "", measure: "visitors", cohort: "week", outcome: "all", session: "" };
+    bucket: "", measure: "visitors", cohort: "week", outcome: "all", session: "", columns: "" };
+  var shownColumns = ["event_timestamp", "event_name", "context_product_name", "context_product_category",
+    "context_product_price", "user_login_state", "client_id", "session_id", "event_id"];
   // What these may be; the server says which bucket fits a range.
   var words = { bucket: /^(hour|day|week)?$/, measure: /^(visitors|sessions|events)$/, cohort: /^(day|week)$/,
-    outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^\d{0,9}$/ };
+    outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^\d{0,9}$/, columns: /^[a-z_,]{0,400}$/ };
   // Filters with values from the warehouse: each value a parameter of its own, as it may hold a comma.
   var lists = ["category", "brand", "event"];
   var view = Object.assign({}, defaults);
@@ -72,10 +74,12 @@
     return location.pathname + (text ? "?" + text : "");
   }
 
+  function columns() { return view.columns ? view.columns.split(",") : shownColumns; }
   function logins() { return view.login ? view.login.split(",") : []; }
 
   function pressed(choice, value) {
     if (lists.indexOf(choice) >= 0) return view[choice].indexOf(value) >= 0;
+    if (choice === "columns") return columns().indexOf(value) >= 0;
     if (choice !== "login") return view[choice] === value;
     return value === "all" ? !view.login : logins().indexOf(value) >= 0;
   }
@@ -139,9 +143,9 @@
       item.textContent = shown.from === shown.to ? dayWords(shown.from) : dayWords(shown.from) + " \u2013 " + dayWords(shown.to);
     });
     document.querySelectorAll("[data-count]").forEach(function (item) {
-      var field = item.dataset.count, count = (field === "login" ? logins() : view[field]).length;
+      var field = item.dataset.count, count = (field === "login" ? logins() : field === "columns" ? columns() : view[field]).length;
       item.textContent = count || "";
-      item.closest("button").classList.toggle("on", count > 0);
+      item.closest("button").classList.toggle("on", count > 0 && field !== "columns");
     });
     showPage();
   }
@@ -183,6 +187,10 @@
       var at = now.indexOf(value);
       if (at >= 0) now.splice(at, 1); else if (value !== "all") now.push(value);
       change({ login: now.join(",") });
+    } else if (choice === "columns") {
+      var left = columns().filter(function (one) { return one !== value; });
+      if (left.length === columns().length) left.push(value);
+      change({ columns: left.join(",") === shownColumns.join(",") ? "" : left.join(",") });
     } else if (lists.indexOf(choice) >= 0) {
       var chosen = {};
       chosen[choice] = view[choice].concat(value);
@@ -301,7 +309,7 @@
       find: function (scope) { return window.jQuery(scope).find(".view-input"); },
       getValue: function (element) {
         // Not the page: it is shown here, and a change of it is no reason to draw anything anew.
-        var sent = Object.assign({}, view, { login: logins(), token: element.dataset.token });
+        var sent = Object.assign({}, view, { login: logins(), columns: columns(), token: element.dataset.token });
         delete sent.page;
         return sent;
       },

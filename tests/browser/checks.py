@@ -6,6 +6,7 @@ JSON value of a statement on the warehouse. Expectations come from schema dashbo
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import datetime as dt
 import json
@@ -36,7 +37,7 @@ DRAWN = f"""() => window.Shiny && Shiny.shinyapp && Shiny.shinyapp.isConnected()
   && !document.querySelector('{SHOWN} .recalculating')
   && document.querySelector('{SHOWN} .card')"""
 PATIENCE = 20.0
-PAGES = ("overview", "funnel", "products", "visitors", "sessions", "pipeline")
+PAGES = ("overview", "funnel", "products", "visitors", "sessions", "explore", "pipeline")
 
 
 @dataclasses.dataclass
@@ -321,6 +322,37 @@ def trail_equals_sql(page: Page, ask: Ask) -> None:
         assert found == [event for event, _ in rows[:500]]
 
     eventually(check)
+
+
+def events_equal_sql(page: Page, ask: Ask, skip: int = 0) -> None:
+    """The list holds the warehouse's events from one place on, the newest first."""
+    more = f", max_rows => {skip + 50}"
+
+    def check() -> None:
+        view = shown_range(page)
+        wanted = pairs(ask, call("event_list", view, more), "event_id", "event_name")[skip:]
+        assert [event for event, _ in listed(page, "events")] == [event for event, _ in wanted]
+        events = row(ask, call("kpis", view))["events"]
+        assert number(page, "csv-rows") == events
+        assert f"of {events:,}" in page.locator(f"{SHOWN} .pager").inner_text()
+
+    eventually(check)
+
+
+def csv_equals_sql(page: Page, ask: Ask) -> None:
+    """The file holds the rows that were announced: all that the filters say, each event once."""
+    promised = number(page, "csv-rows")
+    with page.expect_download(timeout=PATIENCE * 1000) as waiting:
+        page.get_by_test_id("csv-rows").click()
+    with waiting.value.path().open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == promised
+    assert len(rows[0]) == 16
+    wanted = ask(
+        "SELECT json_agg(x.event_id ORDER BY x.event_timestamp DESC, x.event_id DESC)"
+        f" FROM {call('event_export', shown_range(page))} AS x"
+    )
+    assert [one["event_id"] for one in rows] == wanted
 
 
 def visitors_equal_sql(page: Page, ask: Ask) -> None:

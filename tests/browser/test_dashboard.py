@@ -84,6 +84,47 @@ def test_sessions_are_turned_and_looked_into(dashboard: Dashboard, page: Page) -
     checks.quiet_and_alone(seen, dashboard.url)
 
 
+def test_events_are_turned_chosen_and_saved(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "explore"})
+    checks.events_equal_sql(page, dashboard.ask)
+    turn = page.locator(f"{checks.SHOWN} .pager button")
+    turn.nth(1).click()
+    checks.events_equal_sql(page, dashboard.ask, skip=50)
+    turn.nth(0).click()
+    checks.events_equal_sql(page, dashboard.ask)
+    checks.choose(page, "columns", "context_product_brand")
+    checks.choose(page, "event", "product_view")
+    checks.drawn(page)
+    checks.events_equal_sql(page, dashboard.ask)
+    assert page.locator("[data-testid=events] th").count() == 10
+    checks.csv_equals_sql(page, dashboard.ask)
+    checks.show(page, page.url)
+    assert page.locator("[data-testid=events] th").count() == 10
+    page.locator("[data-testid=events] [data-goto=sessions]").first.click()
+    checks.drawn(page)
+    checks.trail_equals_sql(page, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_names_in_events_and_in_the_file_are_text(dashboard: Dashboard, page: Page) -> None:
+    checks.show(page, dashboard.url, {"page": "explore", "category": "<b>fat</b>"})
+    checks.events_equal_sql(page, dashboard.ask)
+    assert shop.EVIL_NAME in page.locator("[data-testid=events] tbody").inner_text()
+    checks.csv_equals_sql(page, dashboard.ask)
+    assert page.title() == "Clickstream"
+
+
+def test_a_file_that_cannot_be_whole_is_none(dashboard: Dashboard, page: Page) -> None:
+    checks.show(page, dashboard.url, {"page": "explore", "range": "today"})
+    dashboard.server.stop()
+    try:
+        page.get_by_test_id("csv-rows").click()
+        page.get_by_test_id("csv-failed").wait_for(timeout=checks.PATIENCE * 1000)
+    finally:
+        dashboard.server.start()
+
+
 def test_products_categories_and_brands_are_sqls(dashboard: Dashboard, page: Page) -> None:
     seen = checks.watched(page)
     checks.show(page, dashboard.url, {"page": "products"})

@@ -104,6 +104,16 @@ canned <- list(
     event_name = c("product_view", "add_to_cart_click"), product_id = c("p1", NA),
     product_name = c("<i>Akko", NA), category = "keyboard", brand = NA, price = c(1890000, NA)
   ),
+  event_list = data.frame(
+    event_id = sprintf("e%02d", 51:1), event_timestamp = seconds("2026-11-24 07:00:00") - 0:50,
+    event_text = format(at("2026-11-24 07:00:00") - 0:50, "%Y-%m-%d %H:%M:%S+00"),
+    event_name = "product_view", user_id = NA, user_login_state = "half <b>", identity_source = NA,
+    client_id = "=c1", session_id = c("s1", rep(NA, 50)), is_first_visit = "true",
+    context_product_id = "p1", context_product_name = "<img src=x>",
+    context_product_category = "", context_product_brand = "Akko",
+    context_product_price = 1890000, context_product_discount_price = "10",
+    context_product_url_path = "/p", session_no = c(7, 8, rep(NA, 49))
+  ),
   quarantine = data.frame(
     reason_code = "no_event", objects = 6, records = 1043,
     newest_at = seconds("2026-11-24 06:03:00")

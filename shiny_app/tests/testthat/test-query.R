@@ -25,7 +25,8 @@ test_that("every question is known and of schema dashboard alone", {
     completeness = list(range$from, range$to), runs = list(5L), quarantine = list(),
     choices = list("brand"), visitor_facts = list(range), new_returning = list(range, "day"),
     retention = list(range, "week"), session_shapes = list(range),
-    session_list = list(range, "all", NULL, 26L), session_events = list(7, 500L)
+    session_list = list(range, "all", NULL, 26L), session_events = list(7, 500L),
+    event_list = list(range, NULL, 51L)
   )
   expect_setequal(names(arguments), names(queries))
   for (name in names(arguments)) {
