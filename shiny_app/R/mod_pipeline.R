@@ -9,7 +9,8 @@ mod_pipeline_ui <- function(id) {
     bslib::layout_columns(
       col_widths = bslib::breakpoints(sm = 12, lg = c(8, 4)),
       loading(ns("runs"), 300L), loading(ns("quarantine"), 300L)
-    )
+    ),
+    mod_rejects_ui(ns("rejects"))
   )
 }
 
@@ -117,6 +118,7 @@ drawn_again <- function(view, draw) {
 mod_pipeline_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
+    mod_rejects_server("rejects", view, ask)
     output$fresh <- shiny::renderUI(drawn_again(view, function() {
       fresh_strip(ask("freshness"), view()$zone)
     }))

@@ -160,6 +160,25 @@ query_event_list <- function(db, range, cursor, rows) {
   )), c(range_values(range), one_text(cursor$at), one_text(cursor$id), as.character(rows)))
 }
 
+#' @param reason A reason, or "" for all.
+query_rejects <- function(db, reason, rows) {
+  db_query(db, paste(
+    "SELECT quarantine_id::float8, object_key, object_position, reason_code, sample,",
+    "extract(EPOCH FROM quarantined_at)::float8 AS quarantined_at, run_id::float8",
+    "FROM dashboard.rejects(nullif($1, ''), $2::integer)"
+  ), list(reason, as.character(rows)))
+}
+
+query_event_source <- function(db, id) {
+  db_query(db, paste(
+    "SELECT object_key, etag, object_position, size_bytes::float8,",
+    "extract(EPOCH FROM last_modified)::float8 AS last_modified,",
+    "extract(EPOCH FROM event_at)::float8 AS event_at, run_id::float8,",
+    "extract(EPOCH FROM loaded_at)::float8 AS loaded_at, role",
+    "FROM dashboard.event_source($1::uuid)"
+  ), list(id))
+}
+
 query_choices <- function(db, field) {
   db_query(db, "SELECT value, label FROM dashboard.filter_values($1)", list(field))
 }
@@ -172,11 +191,11 @@ queries <- list(
   choices = query_choices, visitor_facts = query_visitor_facts, new_returning = query_new_returning,
   retention = query_retention, session_shapes = query_session_shapes,
   session_list = query_session_list, session_events = query_session_events,
-  event_list = query_event_list
+  event_list = query_event_list, rejects = query_rejects, event_source = query_event_source
 )
 
 # What changes without a load: a run that fails, an hour that passes. Kept for some seconds only.
-live <- c("freshness", "completeness", "runs", "quarantine")
+live <- c("freshness", "completeness", "runs", "quarantine", "rejects", "event_source")
 live_seconds <- 10
 
 #' Answers that any session got, and the marker of the load that they belong to

@@ -216,7 +216,7 @@
   document.addEventListener("click", function (event) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (!event.target.closest("[data-menu]")) openMenu(null);
-    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick], [data-send]," +
+    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick], [data-send], [data-look]," +
       " [data-clear], [data-dismiss], #theme, #copy, #filters");
     if (!item) return;
     event.preventDefault();
@@ -229,6 +229,8 @@
         item.textContent = "Copied";
         setTimeout(function () { item.textContent = "Copy link to this view"; }, 2000);
       });
+    } else if ("look" in item.dataset) {
+      find(item.parentNode);
     } else if (item.dataset.send) {
       window.Shiny.setInputValue(item.dataset.send, item.dataset.value, { priority: "event" });
     } else if (item.dataset.open) {
@@ -283,7 +285,10 @@
     typing = setTimeout(function () { window.Shiny.setInputValue("filters-search_" + field, event.target.value); }, 150);
   });
 
+  function find(box) { window.Shiny.setInputValue(box.dataset.find, box.querySelector("input").value); }
+
   document.addEventListener("keydown", function (event) {
+    if (event.key === "Enter" && event.target.matches("[data-find] input")) find(event.target.parentNode);
     if (event.key !== "Escape") return;
     var open = document.querySelector("[data-open][aria-expanded=true]");
     if (open) { openMenu(null); open.focus(); }

@@ -155,6 +155,28 @@ def test_the_pipeline_page_is_sqls(dashboard: Dashboard, page: Page) -> None:
     checks.quiet_and_alone(seen, dashboard.url)
 
 
+def test_rejects_are_named_and_an_event_leads_to_its_object(
+    dashboard: Dashboard, page: Page
+) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "pipeline"})
+    wanted = checks.pairs(
+        dashboard.ask, "dashboard.rejects(max_rows => 25)", "quarantine_id", "run_id"
+    )
+    assert wanted
+    assert checks.listed(page, "rejects") == [[str(key), run] for key, run in wanted]
+    event = "00000000-0000-4000-9000-000000000002"
+    page.get_by_placeholder("Event id").fill(event)
+    page.get_by_placeholder("Event id").press("Enter")
+    page.get_by_test_id("source").wait_for(timeout=checks.PATIENCE * 1000)
+    objects = checks.pairs(
+        dashboard.ask, f"dashboard.event_source('{event}')", "object_key", "object_position"
+    )
+    assert len(objects) == 2
+    assert checks.listed(page, "source") == objects
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
 def test_filters_change_the_numbers_and_the_url(dashboard: Dashboard, page: Page) -> None:
     checks.show(page, dashboard.url)
     checks.filters_change_the_numbers(page, dashboard.ask)

@@ -247,7 +247,75 @@ $$;
 COMMENT ON FUNCTION dashboard.event_export(timestamptz, timestamptz, text, jsonb)
 IS 'All events in the range that pass the filter, the newest first, text as etl.cell gives it: for a file; ask day by day.';
 
+CREATE FUNCTION etl.sample_text(sample bytea) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A sample that was cut may end within a character.
+    FOR cut IN 0 .. least(3, octet_length(sample) - 1) LOOP
+        BEGIN
+            RETURN convert_from(substr(sample, 1, octet_length(sample) - cut), 'UTF8');
+        EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+            NULL;
+        END;
+    END LOOP;
+    RETURN encode(sample, 'escape');
+END
+$$;
+COMMENT ON FUNCTION etl.sample_text(bytea) IS 'A sample as text; bytes that are no UTF-8 as their octal numbers.';
+
+CREATE FUNCTION dashboard.rejects(reason text DEFAULT NULL, max_rows integer DEFAULT 50)
+RETURNS TABLE (
+    quarantine_id bigint, object_key text, object_position integer, reason_code text, sample text,
+    quarantined_at timestamptz, run_id bigint
+)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT
+        q.quarantine_id, o.object_key, q.position, q.reason_code, left(etl.sample_text(q.sample), 1000),
+        q.quarantined_at, q.run_id
+    FROM etl.quarantine AS q
+    INNER JOIN etl.newest_objects AS o ON o.object_id = q.object_id
+    WHERE q.resolved_at IS NULL AND (rejects.reason IS NULL OR q.reason_code = rejects.reason)
+    ORDER BY q.quarantine_id DESC
+    LIMIT least(rejects.max_rows, 1000);
+END;
+COMMENT ON FUNCTION dashboard.rejects(text, integer)
+IS 'Open rejects of the newest version of each key, the newest first: which object, where in it, why, and how it begins.';
+
+CREATE FUNCTION dashboard.event_source(event_id uuid)
+RETURNS TABLE (
+    object_key text, etag text, object_position integer, size_bytes bigint, last_modified timestamptz,
+    event_at timestamptz, run_id bigint, loaded_at timestamptz, role text
+)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT
+        o.object_key, o.etag, w.object_position, o.size_bytes, o.last_modified, w.event_at, o.run_id, r.started_at,
+        w.role
+    FROM (
+        SELECT i.object_id, i.position AS object_position, i.event_timestamp AS event_at, 'stored' AS role, 1 AS place
+        FROM etl.event_ids AS i WHERE i.event_id = event_source.event_id
+        UNION ALL
+        SELECT
+            d.object_id, d.position, i.event_timestamp, CASE WHEN d.is_conflict THEN 'conflict' ELSE 'duplicate' END, 2
+        FROM etl.duplicates AS d INNER JOIN etl.event_ids AS i ON i.event_id = d.event_id
+        WHERE d.event_id = event_source.event_id
+    ) AS w
+    INNER JOIN etl.objects AS o ON o.object_id = w.object_id
+    LEFT JOIN etl.runs AS r ON r.run_id = o.run_id
+    ORDER BY w.place, o.object_id, w.object_position
+    LIMIT 100;
+END;
+COMMENT ON FUNCTION dashboard.event_source(uuid)
+IS 'Where an event came from: the object and place that was stored, then up to 99 copies (duplicate, or conflict: one that differs).';
+
 GRANT EXECUTE ON FUNCTION
+dashboard.rejects(text, integer),
+dashboard.event_source(uuid),
 dashboard.session_list(timestamptz, timestamptz, text, jsonb, text, timestamptz, integer, integer),
 dashboard.session_events(integer, integer),
 dashboard.session_shapes(timestamptz, timestamptz, text, jsonb),

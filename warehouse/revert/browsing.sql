@@ -4,6 +4,9 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL ROLE dwh_owner;
 
+DROP FUNCTION dashboard.event_source(uuid);
+DROP FUNCTION dashboard.rejects(text, integer);
+DROP FUNCTION etl.sample_text(bytea);
 DROP FUNCTION dashboard.event_export(timestamptz, timestamptz, text, jsonb);
 DROP FUNCTION etl.cell(text);
 DROP FUNCTION dashboard.event_list(timestamptz, timestamptz, text, jsonb, timestamptz, uuid, integer);

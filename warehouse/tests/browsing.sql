@@ -1,6 +1,6 @@
 -- Sessions and events in pages, one session in order, and all events of a filter, for literal events.
 BEGIN;
-SELECT plan(17);
+SELECT plan(22);
 
 -- A row is id|time|name|client|session|category|product name.
 CREATE FUNCTION pg_temp.load(rows text[]) RETURNS void
@@ -103,6 +103,31 @@ SELECT is(
     (SELECT array_agg(etl.cell(v) ORDER BY n) FROM unnest(ARRAY['-1', '+1', '@x', E'\tx', 'a=1', '', NULL]) WITH ORDINALITY AS u (v, n)),
     ARRAY['''-1', '''+1', '''@x', E'''\tx', 'a=1', '', NULL], 'and only that'
 );
+
+-- Event 1 comes again in another object, together with two records that cannot be loaded.
+SELECT etl.start_run('{}') AS run \gset
+SELECT etl.begin_chunk();
+INSERT INTO etl.staged_objects (object_no, object_key, etag, last_modified, size_bytes, key_hour, status, records_read)
+VALUES (1, 'k-odd', 'e2', '2021-02-02Z', 9, '2021-01-01Z', 'quarantined', 3);
+INSERT INTO etl.staged_events (object_no, position, event_id, event_timestamp, event_name, client_id, session_id)
+VALUES (1, 0, lpad('1', 32, '0')::uuid, '2021-01-04 03:00', 'product_view', 'c1', 's1');
+INSERT INTO etl.staged_rejects (object_no, position, reason_code, sample)
+VALUES (1, 1, 'no_event', convert_to('{"name": "Đ', 'UTF8')), (1, 2, 'not_json', '\x00ff');
+SELECT etl.apply_chunk(:run);
+SELECT etl.finish_run(:run, 'loaded', '{}', '[]');
+SELECT results_eq(
+    $$SELECT object_key, object_position, reason_code, sample FROM dashboard.rejects()$$,
+    $$VALUES ('k-odd', 2, 'not_json', '\000\377'), ('k-odd', 1, 'no_event', '{"name": "Đ')$$,
+    'what could not be loaded: where, why, and how it begins'
+);
+SELECT results_eq($$SELECT object_position FROM dashboard.rejects('no_event', 5)$$, $$VALUES (1)$$, 'of one reason');
+SELECT is(etl.sample_text('\x61c4'::bytea), 'a', 'a character that was cut is left out');
+SELECT results_eq(
+    $$SELECT object_key, object_position, event_at, role FROM dashboard.event_source(lpad('1', 32, '0')::uuid)$$,
+    $$VALUES ('k1', 1, '2021-01-04 03:00'::timestamptz, 'stored'), ('k-odd', 0, '2021-01-04 03:00', 'duplicate')$$,
+    'from an event to its object, and to its copies'
+);
+SELECT is_empty($$SELECT FROM dashboard.event_source(lpad('f', 32, '0')::uuid)$$, 'an event that is not there came from nowhere');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -114,6 +114,16 @@ canned <- list(
     context_product_price = 1890000, context_product_discount_price = "10",
     context_product_url_path = "/p", session_no = c(7, 8, rep(NA, 49))
   ),
+  rejects = data.frame(
+    quarantine_id = 3:2, object_key = "events/2026/11/24/x<b>.json", object_position = c(NA, 4),
+    reason_code = c("not_json", "no_event"), sample = c("<script>", strrep("y", 500L)),
+    quarantined_at = seconds("2026-11-24 06:03:00"), run_id = 8
+  ),
+  event_source = data.frame(
+    object_key = "events/2026/11/24/07/a.json", etag = "9b2c", object_position = c(0, 1),
+    size_bytes = 812, last_modified = 0, event_at = seconds("2026-11-24 07:00:00"), run_id = 4182,
+    loaded_at = seconds("2026-11-24 07:03:00"), role = c("stored", "conflict")
+  ),
   quarantine = data.frame(
     reason_code = "no_event", objects = 6, records = 1043,
     newest_at = seconds("2026-11-24 06:03:00")
