@@ -12,16 +12,21 @@ answers <- answer_book()
 marker <- reactivePoll(1000, session = NULL, checkFunc = function() db_marker(db),
                        valueFunc = function() db_marker(db))
 
-body <- page_body(list(
-  overview = mod_overview_ui("overview"),
-  funnel = mod_funnel_ui("funnel"),
-  products = mod_products_ui("products"),
-  visitors = mod_visitors_ui("visitors"),
-  sessions = mod_sessions_ui("sessions"),
-  explore = mod_explore_ui("explore"),
-  pipeline = mod_pipeline_ui("pipeline")
-))
-ui <- function(req) page_frame(tokens$issue(), body)
+contents <- function() {
+  list(
+    overview = mod_overview_ui("overview"),
+    funnel = mod_funnel_ui("funnel"),
+    products = mod_products_ui("products"),
+    visitors = mod_visitors_ui("visitors"),
+    sessions = mod_sessions_ui("sessions"),
+    explore = mod_explore_ui("explore"),
+    pipeline = mod_pipeline_ui("pipeline")
+  )
+}
+bodies <- lapply(stats::setNames(nm = names(languages)), function(language) {
+  in_language(language, page_body(contents()))
+})
+ui <- function(req) page_frame(tokens$issue(), bodies, req$QUERY_STRING)
 
 server <- function(input, output, session) {
   sent <- reactive({

@@ -194,16 +194,16 @@ funnel_chart <- function(names, counts, under, closed, label, id) {
 
 #' A table that may be wider than its card: scrolled by keys as well
 sideways <- function(label, table) {
-  tags$div(class = "scroll", tabindex = "0", role = "region", "aria-label" = label, table)
+  tags$div(class = "scroll", tabindex = "0", role = "region", "aria-label" = say(label), table)
 }
 
 #' The same numbers as a table, folded
 as_table <- function(head, rows) {
   cells <- lapply(rows, function(column) paste0("<td>", escape(column), "</td>"))
   tags$details(
-    class = "as-table", tags$summary("Show as table"),
+    class = "as-table", tags$summary(say("Show as table")),
     sideways("The same numbers as a table", tags$table(
-      class = "table table-sm", tags$thead(tags$tr(lapply(head, tags$th, scope = "col"))),
+      class = "table table-sm", tags$thead(tags$tr(lapply(say(head), tags$th, scope = "col"))),
       tags$tbody(markup("<tr>", do.call(paste0, unname(cells)), "</tr>"))
     ))
   )
@@ -220,8 +220,8 @@ hours_table <- function(rows, zone) {
   worst <- order(match(rows$state, c("gap", "open", "quarantined", "complete")))
   kind <- c(complete = "", quarantined = "q", gap = "g", open = "now")[rows$state]
   tip <- escape(sprintf(
-    "%s: %s objects, %s",
-    fmt_instant(rows$hour_at, zone), fmt_count(rows$keys), state_label[rows$state]
+    say("%s: %s objects, %s"),
+    fmt_instant(rows$hour_at, zone), fmt_count(rows$keys), say(unname(state_label[rows$state]))
   ))
   cells <- paste0(
     '<td class="', kind, '" data-tip="', tip, '"><span class="visually-hidden">', tip, "</span>",
@@ -238,7 +238,7 @@ hours_table <- function(rows, zone) {
     class = "heat hours", "data-testid" = "completeness",
     tags$thead(tags$tr(tags$td(), markup('<th scope="col">', sprintf("%02d", 0:23), "</th>"))),
     tags$tbody(markup(
-      '<tr><th scope="row">', sub(" 0", " ", format(as.Date(days), "%a %d %b")), "</th>",
+      '<tr><th scope="row">', week_day(as.Date(days)), "</th>",
       vapply(days, line, ""), "</tr>"
     ))
   ))

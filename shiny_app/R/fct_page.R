@@ -3,8 +3,8 @@
 #' A definition behind an (i): by hover, focus and screen reader
 info <- function(term, definition) {
   tags$button(
-    type = "button", class = "i", "aria-label" = paste0(term, ": ", definition),
-    "data-def" = definition, "i"
+    type = "button", class = "i", "aria-label" = paste0(say(term), ": ", say(definition)),
+    "data-def" = say(definition), "i"
   )
 }
 
@@ -18,7 +18,7 @@ panel <- function(title, ..., term = NULL, beside = NULL, end = NULL, footer = N
   # Bootstrap's card without bslib's, which brings its scripts along with every answer.
   tags$div(
     class = "card", tags$div(
-      class = "card-header", tags$h2(title),
+      class = "card-header", tags$h2(say(title)),
       if (!is.null(term)) info(title, say(definitions[[term]])),
       beside, if (!is.null(end)) tags$span(class = "end", end)
     ),
@@ -39,7 +39,7 @@ small_cell <- function(title, text, key, value, definition, under = NULL) {
 state_words <- function(strong, text, class = NULL, id = NULL) {
   tags$div(
     class = paste("state", class), "data-testid" = id, role = "status",
-    tags$strong(strong), tags$p(text)
+    tags$strong(say(strong)), tags$p(say(text))
   )
 }
 
@@ -89,15 +89,15 @@ drawn <- function(view, draw) {
 loading <- function(id, height = 132L) {
   shiny::uiOutput(id, container = tags$div, class = "fade-in",
                   tags$span(class = "skel", style = sprintf("height:%dpx", height),
-                            tags$span(class = "visually-hidden", "Loading")))
+                            tags$span(class = "visually-hidden", say("Loading"))))
 }
 
 segment <- function(name, label, choices, class = "seg f", chosen = NULL) {
   tags$span(
-    class = class, role = "group", "aria-label" = label, "data-choice" = name,
+    class = class, role = "group", "aria-label" = say(label), "data-choice" = name,
     lapply(names(choices), function(value) {
       tags$button(
-        type = "button", "data-value" = value, choices[[value]],
+        type = "button", "data-value" = value, say(choices[[value]]),
         "aria-pressed" = if (identical(value, chosen)) "true" else "false"
       )
     })
@@ -106,32 +106,34 @@ segment <- function(name, label, choices, class = "seg f", chosen = NULL) {
 
 filter_bar <- function() {
   tags$div(
-    class = "fbar", role = "search", "aria-label" = "Filters",
+    class = "fbar", role = "search", "aria-label" = say("Filters"),
     tags$div(
       class = "fin",
       tags$button(
-        type = "button", class = "ctl fopen", id = "filters", "aria-expanded" = "false", "Filters"
+        type = "button", class = "ctl fopen", id = "filters", "aria-expanded" = "false",
+        say("Filters")
       ),
       tags$span(class = "fwords", "data-words" = NA),
-      tags$span(class = "fnote muted", "The filters of the other pages do not apply here."),
+      tags$span(class = "fnote muted", say("The filters of the other pages do not apply here.")),
       segment("range", "Range", presets),
       tags$span(
         class = "ctl f",
-        tags$label(class = "visually-hidden", "for" = "from", "First day"),
+        tags$label(class = "visually-hidden", "for" = "from", say("First day")),
         tags$input(type = "date", id = "from", "data-date" = "from"), " ", dash, " ",
-        tags$label(class = "visually-hidden", "for" = "to", "Last day"),
+        tags$label(class = "visually-hidden", "for" = "to", say("Last day")),
         tags$input(type = "date", id = "to", "data-date" = "to")
       ),
       lapply(names(filter_titles), function(field) filter_menu("filters", field)),
       tags$span(
         class = "end",
-        tags$label(class = "visually-hidden", "for" = "zone", "Time zone"),
+        tags$label(class = "visually-hidden", "for" = "zone", say("Time zone")),
         tags$select(
           id = "zone", class = "ctl", "data-select" = "zone", "data-shiny-no-bind-input" = NA,
           lapply(c(default_zone, "UTC", "Asia/Kathmandu", "Europe/Berlin", "America/New_York"),
                  function(zone) tags$option(value = zone, zone))
         ),
-        tags$button(type = "button", class = "ctl", id = "copy", "Copy link to this view")
+        tags$button(type = "button", class = "ctl", id = "copy",
+                    "data-done" = say("Copied"), say("Copy link to this view"))
       )
     )
   )
@@ -139,7 +141,7 @@ filter_bar <- function() {
 
 nav_bar <- function() {
   tags$nav(
-    class = "navbar sticky-top", "aria-label" = "Pages",
+    class = "navbar sticky-top", "aria-label" = say("Pages"),
     tags$span(
       class = "navbar-brand",
       tags$svg(
@@ -149,14 +151,23 @@ nav_bar <- function() {
     ),
     tags$ul(class = "navbar-nav", "data-choice" = "page", lapply(names(pages), function(page) {
       tags$li(class = "nav-item", tags$a(
-        class = "nav-link", href = paste0("?page=", page), "data-value" = page, pages[[page]]
+        class = "nav-link", href = paste0("?page=", page), "data-value" = page, say(pages[[page]])
       ))
     })),
     tags$div(
       class = "tools",
       mod_status_ui("status"),
+      tags$span(
+        class = "seg small", role = "group", "aria-label" = say("Language"),
+        lapply(names(languages), function(language) {
+          tags$button(
+            type = "button", "data-lang" = language, languages[[language]], lang = language,
+            "aria-pressed" = if (language == speaking$language) "true" else "false"
+          )
+        })
+      ),
       tags$button(
-        type = "button", class = "ctl quiet", id = "theme", "aria-label" = "Dark or light",
+        type = "button", class = "ctl quiet", id = "theme", "aria-label" = say("Dark or light"),
         tags$svg(
           width = 16, height = 16, viewBox = "0 0 16 16", fill = "none", stroke = "currentColor",
           "stroke-width" = "1.4", "aria-hidden" = "true",
@@ -185,11 +196,12 @@ page_body <- function(contents) {
       })
     ),
     tags$div(id = "gone", class = "callout", hidden = NA, role = "alert",
-             "The connection to the dashboard was lost. This page opens it again by itself."),
+             say("The connection to the dashboard was lost. It is opened again by itself.")),
     tags$footer(
       class = "page",
-      "Revenue is not shown: checkout events carry no order value. Ranges are [from, to) in the",
-      "time zone chosen. Conversion rate and its kin are sums divided by sums, not means of rates."
+      say("Revenue is not shown: checkout events carry no order value."),
+      say("Ranges are [from, to) in the time zone chosen."),
+      say("Rates are sums divided by sums, not means of rates.")
     )
   ))
   htmltools::attachDependencies(htmltools::HTML(body$html), body$dependencies)
@@ -198,13 +210,15 @@ page_body <- function(contents) {
 #' The whole page
 #'
 #' @param token Proves to the server that the session comes from this page.
-page_frame <- function(token, body) {
+#' @param bodies What page_body() gives, by language. @param query The query of the address.
+page_frame <- function(token, bodies, query) {
+  language <- one_of(shiny::parseQueryString(query)$lang, names(languages), "en")
   # By content: a deployment gives every file the same time.
   versioned <- function(file) {
     sprintf("%s?%s", file, substr(tools::md5sum(file.path("www", file)), 1L, 12L))
   }
   shiny::bootstrapPage(
-    title = "Clickstream", lang = "en",
+    title = "Clickstream", lang = language,
     # Untouched, so that bslib takes its ready-made style sheet: one variable set here costs each
     # visitor half a second of Sass.
     theme = bslib::bs_theme(version = 5, preset = "bootstrap"),
@@ -213,8 +227,9 @@ page_frame <- function(token, body) {
       tags$link(rel = "stylesheet", href = versioned("dashboard.css")),
       tags$script(src = versioned("dashboard.js"))
     ),
-    tags$a(class = "visually-hidden-focusable", href = "#main", "Skip to the numbers"),
+    tags$a(class = "visually-hidden-focusable", href = "#main",
+           in_language(language, say("Skip to the numbers"))),
     tags$div(id = "view", class = "view-input", "data-token" = token, hidden = NA),
-    body
+    bodies[[language]]
   )
 }

@@ -1,5 +1,5 @@
 # Which language the page speaks. Pure but for the language that the part being drawn asks for.
-# A phrase is its English text; R/fct_vietnamese.R has each one in Vietnamese.
+# A phrase is its English text; R/fct_words_vietnamese.R has each one in Vietnamese.
 
 languages <- c(en = "EN", vi = "VI")
 
@@ -16,14 +16,25 @@ in_language <- function(language, code) {
 
 is_vietnamese <- function() identical(speaking$language, "vi")
 
+# Put together when first asked for: files of R/ are loaded in no order to rely on.
+dictionary <- function() {
+  if (is.null(speaking$words)) {
+    speaking$words <- c(
+      vietnamese_phrases,
+      stats::setNames(definitions_vietnamese, definitions[names(definitions_vietnamese)])
+    )
+  }
+  speaking$words
+}
+
 #' A phrase in the language spoken
 #'
 #' @param text The English phrase, a literal: the tests look for each in the dictionary. Values by
 #'   name (of a vector of labels) keep their names.
 #' @return Text; what the dictionary lacks stays as it is.
 say <- function(text) {
-  if (!is_vietnamese()) return(text)
-  found <- vietnamese[text]
+  if (!is_vietnamese() || !is.character(text)) return(text)
+  found <- dictionary()[text]
   text[!is.na(found)] <- unname(found[!is.na(found)])
   text
 }

@@ -212,9 +212,8 @@ first_drawn <- function(now, before, zone) {
 
 #' A range in words, as "18 – 24 Nov"
 range_words <- function(view) {
-  short <- function(day) sub("^0", "", format(day, "%d %b"))
-  if (view$first_day == view$last_day) return(short(view$first_day))
-  paste(short(view$first_day), "\u2013", short(view$last_day))
+  if (view$first_day == view$last_day) return(short_day(view$first_day))
+  paste(short_day(view$first_day), "\u2013", short_day(view$last_day))
 }
 
 #' Yesterday, and the same weekday a week before, as ranges of a view

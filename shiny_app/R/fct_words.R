@@ -3,14 +3,19 @@
 dash <- "\u2013"
 
 fmt_count <- function(x) {
-  ifelse(is.na(x), dash, formatC(x, format = "f", digits = 0, big.mark = ","))
+  marks <- if (is_vietnamese()) c(".", ",") else c(",", ".")
+  words <- formatC(x, format = "f", digits = 0, big.mark = marks[1L], decimal.mark = marks[2L])
+  ifelse(is.na(x), dash, words)
 }
 
 #' A number as the tests compare it: no separators, no exponent
 exact <- function(x) ifelse(is.na(x), "", formatC(x, format = "fg", digits = 15, width = 1))
 
+#' The decimal point of the language
+point <- function(text) if (is_vietnamese()) sub(".", ",", text, fixed = TRUE) else text
+
 fmt_rate <- function(x, digits = 1L) {
-  ifelse(is.na(x), dash, sprintf(paste0("%.", digits, "f%%"), 100 * x))
+  ifelse(is.na(x), dash, point(sprintf(paste0("%.", digits, "f%%"), 100 * x)))
 }
 
 #' Prices in dong are written with points, in every language
@@ -23,19 +28,30 @@ fmt_seconds <- function(x) {
   whole <- round(x)
   ifelse(
     is.na(x), dash,
-    ifelse(whole >= 60, sprintf("%.0f min %02.0f s", whole %/% 60, whole %% 60),
-           ifelse(x < 10, sprintf("%.1f s", x), sprintf("%.0f s", whole)))
+    ifelse(whole >= 60, sayf("%.0f min %02.0f s", whole %/% 60, whole %% 60),
+           ifelse(x < 10, point(sayf("%.1f s", x)), sayf("%.0f s", whole)))
   )
 }
 
-fmt_ratio <- function(x) ifelse(is.na(x), dash, formatC(x, format = "f", digits = 2))
+fmt_ratio <- function(x) ifelse(is.na(x), dash, point(formatC(x, format = "f", digits = 2)))
 
 #' Day, month and time to the second
 fmt_moment <- function(epoch, zone) {
-  sub("^0", "", format(as_instant(epoch), "%d %b %H:%M:%S", tz = zone))
+  paste(axis_day(epoch, zone), format(as_instant(epoch), "%H:%M:%S", tz = zone))
 }
 
-short_day <- function(day) sub("^0", "", format(day, "%d %b"))
+#' Day and month: 9 Nov, 9/11
+short_day <- function(day) {
+  sub("^0", "", format(day, if (is_vietnamese()) "%d/%m" else "%d %b"))
+}
+
+#' With the day of the week: Mon 9 Nov, T2 9/11
+week_day <- function(day) {
+  short <- c("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+  paste(say(short[as.POSIXlt(day)$wday + 1L]), short_day(day))
+}
+
+local_day <- function(epoch, zone) as.Date(format(as_instant(epoch), "%Y-%m-%d", tz = zone))
 
 fmt_clock <- function(epoch, zone) {
   format(as.POSIXct(epoch, origin = "1970-01-01"), "%H:%M", tz = zone)
@@ -44,18 +60,20 @@ fmt_clock <- function(epoch, zone) {
 fmt_instant <- function(epoch, zone) {
   ifelse(
     is.na(epoch), dash,
-    sub("^0", "", format(as.POSIXct(epoch, origin = "1970-01-01"), "%d %b %H:%M", tz = zone))
+    paste(axis_day(epoch, zone), fmt_clock(epoch, zone))
   )
 }
 
 bucket_words <- function(epoch, bucket, zone) {
-  at <- as.POSIXct(epoch, origin = "1970-01-01")
-  pattern <- switch(bucket, hour = "%a %d %b, %H:%M", day = "%a %d %b", week = "week of %d %b")
-  gsub("\\b0(\\d [A-Z])", "\\1", format(at, pattern, tz = zone))
+  day <- local_day(epoch, zone)
+  switch(bucket,
+    hour = paste0(week_day(day), ", ", fmt_clock(epoch, zone)), day = week_day(day),
+    week = sayf("week of %s", short_day(day))
+  )
 }
 
 axis_day <- function(epoch, zone) {
-  sub("^0", "", format(as.POSIXct(epoch, origin = "1970-01-01"), "%d %b", tz = zone))
+  short_day(local_day(epoch, zone))
 }
 
 #' Which buckets get a word under the axis, and which word
@@ -91,7 +109,7 @@ event_words <- c(
 
 event_label <- function(name, label = name) {
   known <- unname(event_words[name])
-  ifelse(is.na(known), label, known)
+  ifelse(is.na(known), label, say(known))
 }
 
 #' The change against the period before, in words and a tone
@@ -113,7 +131,7 @@ change_words <- function(now, before, rate = FALSE, n = NULL, good = 1) {
   sign <- if (abs(size) < 0.05) "\u00b1" else if (size > 0) "\u25b2 +" else "\u25bc \u2212"
   chance <- is.na(error) || abs(size) < 2 * error
   list(
-    text = paste0(sign, sprintf("%.1f", abs(size)), if (rate) " pp" else "%"),
+    text = paste0(sign, point(sprintf("%.1f", abs(size))), if (rate) say(" pp") else "%"),
     tone = if (chance) "flat" else if (size * good > 0) "good" else "bad"
   )
 }

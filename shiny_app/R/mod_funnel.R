@@ -2,7 +2,7 @@
 
 mod_funnel_ui <- function(id) {
   shiny::tagList(
-    tags$h1(class = "visually-hidden", "Funnel"),
+    tags$h1(class = "visually-hidden", say("Funnel")),
     loading(shiny::NS(id, "funnel"), 420L)
   )
 }
@@ -17,9 +17,9 @@ left_words <- function(rows) {
     shiny::tagList(
       tags$b("data-value" = exact(rate[i]),
              paste0(if (!is.na(rate[i])) "\u25bc \u2212", fmt_rate(rate[i]))),
-      tags$span(paste(fmt_count(rows$left_sessions[i]), "left")),
-      if (open > 0) tags$span(paste(fmt_count(open), "still open")),
-      tags$span(paste("median", fmt_seconds(rows$median_seconds[i + 1L])))
+      tags$span(sayf("%s left", fmt_count(rows$left_sessions[i]))),
+      if (open > 0) tags$span(sayf("%s still open", fmt_count(open))),
+      tags$span(sayf("median %s", fmt_seconds(rows$median_seconds[i + 1L])))
     )
   })
 }
@@ -60,8 +60,8 @@ left_outcomes <- c("left_view", "left_add", "left_checkout")
 order_words <- function(rows) {
   apart <- rows$open_sessions - rows$closed_sessions
   lapply(apart, function(count) {
-    if (count == 0) return(shiny::tagList(tags$b("\u00b10"), tags$span("same as in order")))
-    shiny::tagList(tags$b(paste0("+", fmt_count(count))), tags$span("not in order"))
+    if (count == 0) return(shiny::tagList(tags$b("\u00b10"), tags$span(say("same as in order"))))
+    shiny::tagList(tags$b(paste0("+", fmt_count(count))), tags$span(say("not in order")))
   })
 }
 
@@ -80,21 +80,18 @@ funnel_panels <- function(rows) {
       "Closed: every step in order", term = "funnel",
       tags$p(class = "lead-line",
              tags$b(fmt_rate(if (first > 0) rows$closed_sessions[n] / first else NA, 2L)),
-             paste("of sessions with a", tolower(names[1L]), "complete every step in order")),
+             sayf("of sessions with a %s complete every step in order", tolower(names[1L]))),
       funnel_chart(names, rows$closed_sessions, left_words(rows), TRUE,
-                   "Sessions that reached each step in order", "funnel-closed"),
+                   say("Sessions that reached each step in order"), "funnel-closed"),
       as_table(c("Step", "In order", "Left", "Still open", "Any order", "Median time"), table),
-      footer = paste(
-        "The storefront sends checkout complete by a timer after checkout start: that time says",
-        "nothing about shoppers."
-      )
+      footer = say("Checkout complete is sent by a timer: its time says nothing about shoppers.")
     ),
     panel(
       "Open: reached that step at all", term = "funnel",
       tags$p(class = "lead-line", tags$b(fmt_count(rows$open_sessions[n])),
-             paste("sessions with a", paste0(tolower(names[n]), ","), "in whatever order")),
+             sayf("sessions with a %s, in whatever order", tolower(names[n]))),
       funnel_chart(names, rows$open_sessions, order_words(rows), FALSE,
-                   "Sessions that reached each step at all", "funnel-open")
+                   say("Sessions that reached each step at all"), "funnel-open")
     )
   )
 }

@@ -3,7 +3,7 @@
 mod_pipeline_ui <- function(id) {
   ns <- shiny::NS(id)
   shiny::tagList(
-    tags$h1(class = "visually-hidden", "Pipeline"),
+    tags$h1(class = "visually-hidden", say("Pipeline")),
     loading(ns("fresh"), 90L),
     loading(ns("hours"), 220L),
     bslib::layout_columns(
@@ -36,8 +36,8 @@ fresh_strip <- function(fresh, zone) {
 
 # What is seldom there and then matters, in one line under the run's result.
 run_rest <- function(run) {
-  counts <- c(erased = run$events_erased, expired = run$events_expired,
-              "in conflict" = run$events_conflict)
+  counts <- c(run$events_erased, run$events_expired, run$events_conflict)
+  names(counts) <- say(c("erased", "expired", "in conflict"))
   counts <- counts[counts > 0]
   if (length(counts)) {
     tags$span(class = "sub", paste(fmt_count(counts), names(counts), collapse = ", "))
@@ -49,15 +49,15 @@ runs_table <- function(rows, zone) {
   sideways("Last runs", tags$table(
     class = "table", "data-testid" = "runs",
     tags$thead(tags$tr(
-      lapply(c("Run", "Started", "Result"), tags$th, scope = "col"),
-      lapply(c("Took", "Objects", "Stored", "Duplicate", "Quarantined"), tags$th,
+      lapply(say(c("Run", "Started", "Result")), tags$th, scope = "col"),
+      lapply(say(c("Took", "Objects", "Stored", "Duplicate", "Quarantined")), tags$th,
              scope = "col", class = "num")
     )),
     tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
       tags$tr(
         "data-key" = rows$run_id[i], "data-value" = rows$records_quarantined[i],
         tags$td(fmt_count(rows$run_id[i])), tags$td(fmt_instant(rows$started_at[i], zone)),
-        tags$td(tags$span(class = paste("badge-s", tone[[rows$result[i]]]), rows$result[i]),
+        tags$td(tags$span(class = paste("badge-s", tone[[rows$result[i]]]), say(rows$result[i])),
                 run_rest(rows[i, ]),
                 if (!is.na(rows$error[i])) tags$span(class = "sub", rows$error[i])),
         tags$td(class = "num", fmt_seconds(rows$seconds[i])),
@@ -74,8 +74,8 @@ quarantine_table <- function(rows, zone) {
   sideways("Quarantine", tags$table(
     class = "table", "data-testid" = "quarantine",
     tags$thead(tags$tr(
-      tags$th(scope = "col", "Reason"),
-      lapply(c("Objects", "Records", "Newest"), tags$th, scope = "col", class = "num")
+      tags$th(scope = "col", say("Reason")),
+      lapply(say(c("Objects", "Records", "Newest")), tags$th, scope = "col", class = "num")
     )),
     tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
       tags$tr(
@@ -94,17 +94,18 @@ hours_panel <- function(rows, zone) {
   panel(
     "Every hour of seven days", term = "complete",
     end = tags$span(
-      class = "keys", tags$span(class = "key s l", "complete"),
-      tags$span(class = "key s w", "quarantined"), tags$span(class = "key h", "still open"),
-      tags$span(class = "key s r", "gap")
+      class = "keys", tags$span(class = "key s l", say("complete")),
+      tags$span(class = "key s w", say("quarantined")),
+      tags$span(class = "key h", say("still open")),
+      tags$span(class = "key s r", say("gap"))
     ),
     hours_table(rows, zone),
     footer = if (any(gaps)) {
-      sprintf("%d of %d hours have a gap, the newest %s. An operator loads them: make backfill.",
-              sum(gaps), nrow(rows), fmt_instant(max(rows$hour_at[gaps]), zone))
+      sayf("%d of %d hours have a gap, the newest %s. An operator loads them: make backfill.",
+           sum(gaps), nrow(rows), fmt_instant(max(rows$hour_at[gaps]), zone))
     } else {
-      sprintf("No gap in %d hours; %s objects in quarantine.", nrow(rows),
-              fmt_count(sum(rows$quarantined)))
+      sayf("No gap in %d hours; %s objects in quarantine.", nrow(rows),
+           fmt_count(sum(rows$quarantined)))
     }
   )
 }
@@ -145,7 +146,7 @@ mod_pipeline_server <- function(id, view, ask) {
         return(panel("Quarantine", term = "quarantine", words))
       }
       panel("Quarantine", term = "quarantine", quarantine_table(rows, view()$zone),
-            footer = "What could not be loaded is kept with its reason and a sample.")
+            footer = say("What could not be loaded is kept with its reason and a sample."))
     }))
   })
 }

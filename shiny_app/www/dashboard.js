@@ -2,12 +2,12 @@
 (function () {
   "use strict";
   var defaults = { page: "overview", range: "7d", from: "", to: "", login: "", zone: "Asia/Ho_Chi_Minh",
-    bucket: "", measure: "visitors", cohort: "week", outcome: "all", session: "", columns: "" };
+    bucket: "", measure: "visitors", cohort: "week", outcome: "all", session: "", columns: "", lang: "" };
   var shownColumns = ["event_timestamp", "event_name", "context_product_name", "context_product_category",
     "context_product_price", "user_login_state", "client_id", "session_id", "event_id"];
   // What these may be; the server says which bucket fits a range.
   var words = { bucket: /^(hour|day|week)?$/, measure: /^(visitors|sessions|events)$/, cohort: /^(day|week)$/,
-    outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^\d{0,9}$/, columns: /^[a-z_,]{0,400}$/ };
+    outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^\d{0,9}$/, columns: /^[a-z_,]{0,400}$/, lang: /^(en|vi)?$/ };
   // Filters with values from the warehouse: each value a parameter of its own, as it may hold a comma.
   var lists = ["category", "brand", "event"];
   var view = Object.assign({}, defaults);
@@ -104,7 +104,7 @@
 
   function dayWords(day) {
     var date = new Date(day + "T00:00:00Z");
-    return isNaN(date) ? "" : date.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+    return isNaN(date) ? "" : date.toLocaleDateString(document.documentElement.lang === "vi" ? "vi" : "en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
   }
 
   function showPage() {
@@ -216,7 +216,7 @@
   document.addEventListener("click", function (event) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (!event.target.closest("[data-menu]")) openMenu(null);
-    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick], [data-send], [data-look]," +
+    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick], [data-send], [data-look], [data-lang]," +
       " [data-clear], [data-dismiss], #theme, #copy, #filters");
     if (!item) return;
     event.preventDefault();
@@ -226,11 +226,16 @@
       item.setAttribute("aria-expanded", String(item.getAttribute("aria-expanded") !== "true"));
     } else if (item.id === "copy") {
       navigator.clipboard.writeText(location.href).then(function () {
-        item.textContent = "Copied";
-        setTimeout(function () { item.textContent = "Copy link to this view"; }, 2000);
+        var text = item.textContent;
+        item.textContent = item.dataset.done;
+        setTimeout(function () { item.textContent = text; }, 2000);
       });
     } else if ("look" in item.dataset) {
       find(item.parentNode);
+    } else if (item.dataset.lang) {
+      try { localStorage.setItem("lang", item.dataset.lang); } catch (error) { /* asked again next time */ }
+      view.lang = item.dataset.lang === "en" ? "" : item.dataset.lang;
+      location.assign(address());
     } else if (item.dataset.send) {
       window.Shiny.setInputValue(item.dataset.send, item.dataset.value, { priority: "event" });
     } else if (item.dataset.open) {
@@ -294,6 +299,13 @@
     if (open) { openMenu(null); open.focus(); }
   });
 
+  // The reader's language, unless the link has one.
+  var spoken = null;
+  try { spoken = localStorage.getItem("lang"); } catch (error) { /* none */ }
+  if (spoken === "vi" && !new URLSearchParams(location.search).get("lang")) {
+    location.replace(location.pathname + (location.search ? location.search + "&" : "?") + "lang=vi");
+  }
+
   var dark = matchMedia("(prefers-color-scheme: dark)");
   var stored = null;
   try { stored = localStorage.getItem("theme"); } catch (error) { /* none */ }
@@ -314,7 +326,7 @@
       find: function (scope) { return window.jQuery(scope).find(".view-input"); },
       getValue: function (element) {
         // Not the page: it is shown here, and a change of it is no reason to draw anything anew.
-        var sent = Object.assign({}, view, { login: logins(), columns: columns(), token: element.dataset.token });
+        var sent = Object.assign({}, view, { login: logins(), columns: columns(), lang: document.documentElement.lang, token: element.dataset.token });
         delete sent.page;
         return sent;
       },

@@ -225,6 +225,29 @@ def test_pages_change_without_losing_the_view(dashboard: Dashboard, page: Page) 
     checks.overview_equals_sql(page, dashboard.ask)
 
 
+def test_the_language_is_switched_kept_in_the_link_and_remembered(
+    dashboard: Dashboard, page: Page
+) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "visitors"})
+    page.locator("[data-lang=vi]").click()
+    page.wait_for_url("**lang=vi**")
+    checks.drawn(page)
+    assert page.locator("html").get_attribute("lang") == "vi"
+    assert page.locator(".navbar [aria-current=page]").inner_text() == "Kh\u00e1ch"
+    assert "Gi\u1eef ch\u00e2n" in page.locator("main").inner_text()
+    checks.visitors_equal_sql(page, dashboard.ask)
+    page.goto(dashboard.url)
+    page.wait_for_url("**lang=vi**")
+    checks.drawn(page)
+    checks.overview_equals_sql(page, dashboard.ask)
+    page.locator("[data-lang=en]").click()
+    page.wait_for_url(dashboard.url)
+    checks.drawn(page)
+    assert page.locator("html").get_attribute("lang") == "en"
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
 def test_an_empty_range_says_so(dashboard: Dashboard, page: Page) -> None:
     checks.empty_range_says_so(page, dashboard.url)
 
