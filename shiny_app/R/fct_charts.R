@@ -209,6 +209,28 @@ as_table <- function(head, rows) {
   )
 }
 
+#' Weekdays by hours, the darker the more sessions; a table, so that it is read as one
+#'
+#' @param rows Rows of heatmap. @param top The largest of sessions_per_hour.
+heat_table <- function(rows, top) {
+  days <- say(c("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))
+  lines <- vapply(1:7, function(day) {
+    mine <- rows[match(paste(day, 0:23), paste(rows$weekday, rows$hour)), ]
+    mean <- mine$sessions_per_hour
+    tip <- sayf("%s %02d:00: %s sessions", days[day], 0:23, fmt_mean(mean))
+    class <- ifelse(is.na(mean), "none", paste0("q", pmin(6, ceiling(6 * mean / top))))
+    cells <- paste0('<td class="', class, '" data-tip="', tip, '" data-key="', day, "-", 0:23,
+                    '" data-value="', exact(mine$sessions), '"><span class="visually-hidden">',
+                    fmt_mean(mean), "</span></td>", collapse = "")
+    paste0('<tr><th scope="row">', days[day], "</th>", cells, "</tr>")
+  }, "")
+  sideways("Sessions by hour and weekday", tags$table(
+    class = "heat", "data-testid" = "heatmap",
+    tags$thead(tags$tr(tags$td(), markup('<th scope="col">', sprintf("%02d", 0:23), "</th>"))),
+    tags$tbody(markup(lines))
+  ))
+}
+
 #' Days by hours: what became of each hour's objects
 #'
 #' @param rows Rows of completeness, in the order of time. @param zone Days and hours are local.

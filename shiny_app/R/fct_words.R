@@ -33,6 +33,11 @@ fmt_seconds <- function(x) {
   )
 }
 
+#' A mean: a digit after the point while it is small
+fmt_mean <- function(x) {
+  ifelse(is.na(x), dash, ifelse(x < 10, point(formatC(x, format = "f", digits = 1)), fmt_count(x)))
+}
+
 fmt_ratio <- function(x) ifelse(is.na(x), dash, point(formatC(x, format = "f", digits = 2)))
 
 #' Day, month and time to the second
@@ -173,6 +178,7 @@ definitions <- c(
     "puts a percentage there. No number here is made of it."
   ),
   value = "Product views by the event's own value, newest spelling; history is not rewritten.",
+  heat = "Sessions started in that local hour \u00f7 times it occurred, complete days only.",
   new = paste(
     "New: first seen (the client's earliest event, whatever the filter) in the range or bucket;",
     "else returning. They add up to visitors."

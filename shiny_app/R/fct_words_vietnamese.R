@@ -73,7 +73,12 @@ vietnamese_phrases <- c(
   "Nothing is loaded of the same day a week before." = "Chưa nạp gì của cùng ngày tuần trước.",
   "visitors" = "khách", "sessions" = "phiên", "conversion" = "chuyển đổi",
   "Closed funnel" = "Phễu theo thứ tự", "Open the funnel" = "Mở phễu", "Of all" = "Tỷ trọng",
-  "Conversion" = "Chuyển đổi",
+  "Conversion" = "Chuyển đổi", "Sessions by hour and weekday" = "Phiên theo giờ và thứ",
+  "Sessions that start in an hour, per day; whole days only, today when it is over." =
+    "Phiên bắt đầu trong giờ đó, mỗi ngày; chỉ ngày trọn, hôm nay khi đã hết.",
+  "No whole day of this range has a session that passes the filter." =
+    "Không có ngày trọn nào trong khoảng này có phiên qua bộ lọc.",
+  "%s %02d:00: %s sessions" = "%s %02d:00: %s phiên",
   # funnel
   "%s left" = "%s rời đi", "%s still open" = "%s chưa hết", "median %s" = "trung vị %s",
   "Who left where" = "Ai rời đi ở đâu", "Left after" = "Rời đi sau",
@@ -185,6 +190,7 @@ vietnamese_phrases <- c(
 )
 
 definitions_vietnamese <- c(
+  heat = "Phiên bắt đầu trong giờ địa phương đó ÷ số lần giờ đó có, chỉ ngày trọn.",
   visitors = paste(
     "Số client_id khác nhau của sự kiện trong khoảng và bộ lọc. Chính xác, không ước",
     "tính."

@@ -8,9 +8,10 @@ mod_overview_ui <- function(id) {
     loading(ns("kpis"), 116L),
     loading(ns("series"), 300L),
     bslib::layout_columns(
-      col_widths = bslib::breakpoints(sm = 12, lg = c(6, 6)),
+      col_widths = bslib::breakpoints(sm = 12, lg = c(4, 3, 5)),
       loading(ns("mix"), 260L),
-      tags$div(class = "stack", loading(ns("login"), 120L), loading(ns("steps"), 120L))
+      tags$div(class = "stack", loading(ns("login"), 120L), loading(ns("steps"), 120L)),
+      loading(ns("heat"), 260L)
     )
   )
 }
@@ -240,6 +241,19 @@ login_panel <- function(rows) {
   )
 }
 
+heat_panel <- function(rows) {
+  top <- max(rows$sessions_per_hour, na.rm = TRUE)
+  panel(
+    "Sessions by hour and weekday", term = "heat",
+    end = tags$span(
+      class = "sub ramp", "aria-hidden" = "true", tags$span("0"),
+      lapply(0:6, function(step) tags$i(class = paste0("q", step))), tags$span(fmt_mean(top))
+    ),
+    heat_table(rows, top),
+    footer = say("Sessions that start in an hour, per day; whole days only, today when it is over.")
+  )
+}
+
 mod_overview_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
@@ -271,6 +285,14 @@ mod_overview_server <- function(id, view, ask) {
     output$login <- shiny::renderUI(drawn(view, function() {
       rows <- ask("login_states", view_range(below()))
       if (nrow(rows)) login_panel(rows) else panel("Login state", empty_words(below()))
+    }))
+    output$heat <- shiny::renderUI(drawn(view, function() {
+      rows <- ask("heatmap", view_range(below()))
+      if (!nrow(rows) || sum(rows$sessions) == 0) {
+        words <- say("No whole day of this range has a session that passes the filter.")
+        return(panel("Sessions by hour and weekday", state_words("Nothing here", words)))
+      }
+      heat_panel(rows)
     }))
     output$steps <- shiny::renderUI(drawn(view, function() {
       rows <- ask("funnel", view_range(below()))

@@ -99,6 +99,11 @@ query_quarantine <- function(db) {
   ))
 }
 
+query_heatmap <- function(db, range) {
+  db_query(db, ranged("weekday, hour, sessions::float8, occurrences::float8, sessions_per_hour",
+                      name = "heatmap"), range_values(range))
+}
+
 query_visitor_facts <- function(db, range) {
   db_query(db, ranged(paste(
     "new_visitors::float8, returning_visitors::float8, sessions::float8, sessions_per_visitor,",
@@ -191,7 +196,8 @@ queries <- list(
   choices = query_choices, visitor_facts = query_visitor_facts, new_returning = query_new_returning,
   retention = query_retention, session_shapes = query_session_shapes,
   session_list = query_session_list, session_events = query_session_events,
-  event_list = query_event_list, rejects = query_rejects, event_source = query_event_source
+  event_list = query_event_list, heatmap = query_heatmap,
+  rejects = query_rejects, event_source = query_event_source
 )
 
 # What changes without a load: a run that fails, an hour that passes. Kept for some seconds only.

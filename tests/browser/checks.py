@@ -201,11 +201,22 @@ def overview_equals_sql(page: Page, ask: Ask) -> None:
         assert listed(page, "login-states") == pairs(
             ask, call("login_states", view), "login_state", "sessions"
         )
+        _heatmap_equals_sql(page, ask, view)
         steps = pairs(ask, call("funnel", view), "event_name", "closed_sessions")
         began = any(sessions for _, sessions in steps)
         assert listed(page, "steps") == (steps if began else [])
 
     eventually(check)
+
+
+def _heatmap_equals_sql(page: Page, ask: Ask, view: Mapping[str, str]) -> None:
+    """Sessions by weekday and hour of complete days; nothing is drawn where there are none."""
+    rows = ask(
+        "SELECT coalesce(json_agg(json_build_array(x.weekday || '-' || x.hour, x.sessions)"
+        " ORDER BY x.weekday, x.hour), '[]')"
+        f" FROM {call('heatmap', view)} AS x WHERE x.sessions > 0"
+    )
+    assert [pair for pair in listed(page, "heatmap") if pair[1]] == rows
 
 
 def series_equals_sql(page: Page, ask: Ask) -> None:

@@ -114,6 +114,10 @@ canned <- list(
     context_product_price = 1890000, context_product_discount_price = "10",
     context_product_url_path = "/p", session_no = c(7, 8, rep(NA, 49))
   ),
+  heatmap = data.frame(
+    weekday = rep(1:2, each = 24L), hour = rep(0:23, 2L), sessions = c(0:23, rep(0, 24L)),
+    occurrences = 2, sessions_per_hour = c(0:23 / 2, rep(0, 24L))
+  ),
   rejects = data.frame(
     quarantine_id = 3:2, object_key = "events/2026/11/24/x<b>.json", object_position = c(NA, 4),
     reason_code = c("not_json", "no_event"), sample = c("<script>", strrep("y", 500L)),

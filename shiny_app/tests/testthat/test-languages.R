@@ -68,7 +68,7 @@ test_that("no page says an English word in Vietnamese", {
   both <- unlist(regmatches(dictionary(), gregexpr("[A-Za-z]{4,}", dictionary())))
   english <- setdiff(english, tolower(both))
   pages <- list(
-    mod_overview_server = c("yesterday", "kpis", "series", "mix", "login", "steps"),
+    mod_overview_server = c("yesterday", "kpis", "series", "mix", "login", "steps", "heat"),
     mod_funnel_server = "funnel", mod_products_server = c("products", "categories"),
     mod_visitors_server = c("strip", "fresh", "retention", "shapes"),
     mod_sessions_server = c("list", "one"), mod_explore_server = c("list", "csv_words"),

@@ -27,7 +27,7 @@ test_that("every question is known and of schema dashboard alone", {
     retention = list(range, "week"), session_shapes = list(range),
     session_list = list(range, "all", NULL, 26L), session_events = list(7, 500L),
     event_list = list(range, NULL, 51L),
-    rejects = list("", 26L), event_source = list("x")
+    rejects = list("", 26L), heatmap = list(range), event_source = list("x")
   )
   expect_setequal(names(arguments), names(queries))
   for (name in names(arguments)) {
