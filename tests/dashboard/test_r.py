@@ -31,6 +31,9 @@ FILES = {
     "filters",
     "visitors",
     "sessions",
+    "explore",
+    "rejects",
+    "languages",
 }
 
 
