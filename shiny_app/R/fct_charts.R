@@ -83,19 +83,63 @@ line_chart <- function(now, open, before, marks, tips, label, height = 204L) {
         share <- 100 * (n - length(closed)) / n
         tags$div(class = "open-band", style = sprintf("width:%.2f%%", share))
       },
-      tags$div(class = "hits", "aria-hidden" = "true", markup(
-        '<span class="hit', ifelse(seq_len(n) > n * 0.6, " end", ""), '"><span class="tip">', tips,
-        "</span></span>"
-      ))
+      hover_tips(tips)
     ),
-    tags$div(class = "x", "aria-hidden" = "true", lapply(seq_along(marks$at), function(k) {
-      tags$span(
-        class = if (k %% 2L == 0L) "alt",
-        class = if (marks$at[k] > 0.95 * n) "edge",
-        style = sprintf("left:%.2f%%", 100 * (marks$at[k] - 0.5) / n), marks$words[k]
-      )
-    }))
+    axis_words(marks, n)
   )
+}
+
+#' Two series as columns on each other; buckets still open are faded and hatched
+#'
+#' @param low,high Values of the lower and the upper series. @param open Logical.
+columns_chart <- function(low, high, open, marks, tips, label, height = 190L) {
+  n <- length(low)
+  ticks <- nice_ticks(max(low + high, 0))
+  top <- ticks[length(ticks)]
+  bars <- function(from, size, class) {
+    markup('<rect class="', class, ifelse(open, " faded", ""), '" x="',
+           sprintf("%.2f", seq_len(n) - 0.9), '" width="0.8" y="',
+           sprintf("%.2f", 100 - 100 * (from + size) / top), '" height="',
+           sprintf("%.2f", 100 * size / top), '"/>')
+  }
+  tags$div(
+    class = "plot", style = sprintf("--h:%dpx", height),
+    tags$div(class = "y", "aria-hidden" = "true", lapply(ticks, function(tick) {
+      tags$span(style = sprintf("bottom:%.2f%%", 100 * tick / top), fmt_count(tick))
+    })),
+    tags$div(
+      class = "area",
+      svg_plot(n, label = label,
+        lapply(ticks, function(tick) {
+          svg_line("grid", sprintf("M0 %.2fH%d", 100 - 100 * tick / top, n))
+        }),
+        bars(0, low, "c1"), bars(low, high, "soft")
+      ),
+      if (any(open)) {
+        tags$div(class = "open-band", style = sprintf("width:%.2f%%", 100 * sum(open) / n))
+      },
+      hover_tips(tips)
+    ),
+    axis_words(marks, n)
+  )
+}
+
+hover_tips <- function(tips) {
+  n <- length(tips)
+  tags$div(class = "hits", "aria-hidden" = "true", markup(
+    '<span class="hit', ifelse(seq_len(n) > n * 0.6, " end", ""), '"><span class="tip">', tips,
+    "</span></span>"
+  ))
+}
+
+axis_words <- function(marks, n) {
+  tags$div(class = "x", "aria-hidden" = "true", lapply(seq_along(marks$at), function(k) {
+    tags$span(
+      class = if (k %% 2L == 0L) "alt",
+      class = if (marks$at[k] > 0.95 * n) "edge",
+      style = sprintf("left:%.2f%%", 100 * (marks$at[k] - 0.5) / n), marks$words[k]
+    )
+  }))
 }
 
 #' Ranked bars: a list, words over the bar
@@ -150,19 +194,41 @@ funnel_chart <- function(names, counts, under, closed, label, id) {
 
 #' A table that may be wider than its card: scrolled by keys as well
 sideways <- function(label, table) {
-  tags$div(class = "scroll", tabindex = "0", role = "region", "aria-label" = label, table)
+  tags$div(class = "scroll", tabindex = "0", role = "region", "aria-label" = say(label), table)
 }
 
 #' The same numbers as a table, folded
 as_table <- function(head, rows) {
   cells <- lapply(rows, function(column) paste0("<td>", escape(column), "</td>"))
   tags$details(
-    class = "as-table", tags$summary("Show as table"),
+    class = "as-table", tags$summary(say("Show as table")),
     sideways("The same numbers as a table", tags$table(
-      class = "table table-sm", tags$thead(tags$tr(lapply(head, tags$th, scope = "col"))),
+      class = "table table-sm", tags$thead(tags$tr(lapply(say(head), tags$th, scope = "col"))),
       tags$tbody(markup("<tr>", do.call(paste0, unname(cells)), "</tr>"))
     ))
   )
+}
+
+#' Weekdays by hours, the darker the more sessions; a table, so that it is read as one
+#'
+#' @param rows Rows of heatmap. @param top The largest of sessions_per_hour.
+heat_table <- function(rows, top) {
+  days <- say(c("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))
+  lines <- vapply(1:7, function(day) {
+    mine <- rows[match(paste(day, 0:23), paste(rows$weekday, rows$hour)), ]
+    mean <- mine$sessions_per_hour
+    tip <- sayf("%s %02d:00: %s sessions", days[day], 0:23, fmt_mean(mean))
+    class <- ifelse(is.na(mean), "none", paste0("q", pmin(6, ceiling(6 * mean / top))))
+    cells <- paste0('<td class="', class, '" data-tip="', tip, '" data-key="', day, "-", 0:23,
+                    '" data-value="', exact(mine$sessions), '"><span class="visually-hidden">',
+                    fmt_mean(mean), "</span></td>", collapse = "")
+    paste0('<tr><th scope="row">', days[day], "</th>", cells, "</tr>")
+  }, "")
+  sideways("Sessions by hour and weekday", tags$table(
+    class = "heat", "data-testid" = "heatmap",
+    tags$thead(tags$tr(tags$td(), markup('<th scope="col">', sprintf("%02d", 0:23), "</th>"))),
+    tags$tbody(markup(lines))
+  ))
 }
 
 #' Days by hours: what became of each hour's objects
@@ -176,8 +242,8 @@ hours_table <- function(rows, zone) {
   worst <- order(match(rows$state, c("gap", "open", "quarantined", "complete")))
   kind <- c(complete = "", quarantined = "q", gap = "g", open = "now")[rows$state]
   tip <- escape(sprintf(
-    "%s: %s objects, %s",
-    fmt_instant(rows$hour_at, zone), fmt_count(rows$keys), state_label[rows$state]
+    say("%s: %s objects, %s"),
+    fmt_instant(rows$hour_at, zone), fmt_count(rows$keys), say(unname(state_label[rows$state]))
   ))
   cells <- paste0(
     '<td class="', kind, '" data-tip="', tip, '"><span class="visually-hidden">', tip, "</span>",
@@ -194,7 +260,7 @@ hours_table <- function(rows, zone) {
     class = "heat hours", "data-testid" = "completeness",
     tags$thead(tags$tr(tags$td(), markup('<th scope="col">', sprintf("%02d", 0:23), "</th>"))),
     tags$tbody(markup(
-      '<tr><th scope="row">', sub(" 0", " ", format(as.Date(days), "%a %d %b")), "</th>",
+      '<tr><th scope="row">', week_day(as.Date(days)), "</th>",
       vapply(days, line, ""), "</tr>"
     ))
   ))

@@ -10,9 +10,54 @@ buckets <- c(hour = "Hour", day = "Day", week = "Week")
 bucket_days <- c(hour = 31L, day = 731L, week = 3661L)
 measures <- c(visitors = "Visitors", sessions = "Sessions", events = "Events")
 default_zone <- "Asia/Ho_Chi_Minh"
+pages <- c(
+  overview = "Overview", funnel = "Funnel", products = "Products", visitors = "Visitors",
+  sessions = "Sessions", explore = "Explore", pipeline = "Pipeline"
+)
+# Filters that take values from the warehouse: their name in the URL, and in the warehouse.
+list_fields <- c(category = "category", brand = "brand", event = "event_name")
+most_values <- 50L
+longest_value <- 200L
+url_keys <- c("page", "range", "from", "to", "login", "zone", "bucket", "measure",
+              names(list_fields), "cohort", "outcome", "session", "columns", "lang")
 
 one_of <- function(value, allowed, default) {
   if (is.character(value) && length(value) == 1L && value %in% allowed) value else default
+}
+
+#' Text of one line, or none
+one_text <- function(value) if (is.character(value) && length(value) == 1L) value else ""
+
+#' Distinct values of a filter, as keys of the warehouse: what is no such text is left out
+sent_values <- function(values) {
+  values <- unlist(values)
+  if (!is.character(values)) return(character())
+  values <- unique(values[validUTF8(values)])
+  values <- values[nzchar(values) & nchar(values) <= longest_value]
+  utils::head(values, most_values)
+}
+
+#' Letters without case and marks, for a search: "dien thoai" finds "\u0110i\u1ec7n tho\u1ea1i"
+fold <- function(text) {
+  text <- tolower(text)
+  for (letter in names(marked)) text <- gsub(paste0("[", marked[[letter]], "]"), letter, text)
+  text
+}
+marked <- c(
+  a = "àáảãạăằắẳẵặâầấẩẫậ", e = "èéẻẽẹêềếểễệ", i = "ìíỉĩị", o = "òóỏõọôồốổỗộơờớởỡợ",
+  u = "ùúủũụưừứửữự", y = "ỳýỷỹỵ", d = "đ"
+)
+
+#' Columns of events, in the order of the menu; none: the default ones
+sent_columns <- function(values) {
+  chosen <- names(event_columns)[names(event_columns) %in% unlist(values)]
+  if (length(chosen)) chosen else default_columns
+}
+
+#' A session's number, or NA
+as_number <- function(text) {
+  if (!grepl("^[0-9]{1,9}$", one_text(text))) return(NA_real_)
+  as.numeric(text)
 }
 
 as_day <- function(text) {
@@ -40,7 +85,9 @@ preset_days <- function(preset, today) {
 #' Anything unknown or malformed falls back to its default; nothing raises.
 #'
 #' @param sent A list as sent by www/dashboard.js. @param now POSIXct.
-#' @return A list: preset, first_day and last_day (Dates), zone, login, bucket, measure.
+#' @return A list: preset, first_day and last_day (Dates), zone, login, category, brand, event,
+#'   bucket, measure, cohort, outcome, session, columns, lang,
+#'   dropped (names of what could not be read).
 parse_view <- function(sent, now) {
   zone <- one_of(sent$zone, OlsonNames(), default_zone)
   today <- as.Date(format(now, tz = zone))
@@ -62,7 +109,16 @@ parse_view <- function(sent, now) {
     zone = zone,
     login = names(login_states)[names(login_states) %in% unlist(sent$login)],
     bucket = one_of(sent$bucket, allowed, default_bucket(span)),
-    measure = one_of(sent$measure, names(measures), "visitors")
+    measure = one_of(sent$measure, names(measures), "visitors"),
+    category = sent_values(sent$category),
+    brand = sent_values(sent$brand),
+    event = sent_values(sent$event),
+    cohort = one_of(sent$cohort, names(cohorts), "week"),
+    outcome = one_of(sent$outcome, names(outcomes), "all"),
+    session = as_number(sent$session),
+    columns = sent_columns(sent$columns),
+    lang = one_of(sent$lang, names(languages), "en"),
+    dropped = url_keys[url_keys %in% unlist(sent$dropped)]
   )
 }
 
@@ -77,9 +133,34 @@ as_instant <- function(epoch) as.POSIXct(epoch, origin = "1970-01-01", tz = "UTC
 
 iso <- function(instant) format(instant, "%Y-%m-%dT%H:%M:%OS3Z", tz = "UTC")
 
-filter_json <- function(login) {
-  if (!length(login)) return("")
-  as.character(jsonlite::toJSON(list(login_state = login)))
+#' @param chosen A list by field of the warehouse: values, none of them where all pass.
+filter_json <- function(chosen) {
+  chosen <- chosen[lengths(chosen) > 0L]
+  if (!length(chosen)) return("")
+  as.character(jsonlite::toJSON(chosen))
+}
+
+#' Whether any filter is set
+is_filtered <- function(view) length(unlist(view[c("login", names(list_fields))])) > 0L
+
+#' A view without the values that no event has
+#'
+#' @param choices A function of a field of the warehouse: its values, or NULL when nobody knows.
+known_view <- function(view, choices) {
+  for (field in names(list_fields)) {
+    if (!length(view[[field]])) next
+    known <- choices(list_fields[[field]])
+    if (!is.null(known)) view[[field]] <- intersect(view[[field]], known)
+  }
+  view
+}
+
+#' What known_view() left out, by field
+unknown_values <- function(sent, view) {
+  gone <- lapply(stats::setNames(nm = names(list_fields)), function(field) {
+    setdiff(sent[[field]], view[[field]])
+  })
+  gone[lengths(gone) > 0L]
 }
 
 #' The range of a view, [from, to), as the queries take it
@@ -88,7 +169,10 @@ view_range <- function(view) {
     from = iso(midnight(view$first_day, view$zone)),
     to = iso(midnight(view$last_day + 1L, view$zone)),
     zone = view$zone,
-    filter = filter_json(view$login)
+    filter = filter_json(list(
+      login_state = view$login, category = view$category, brand = view$brand,
+      event_name = view$event
+    ))
   )
 }
 
@@ -128,9 +212,8 @@ first_drawn <- function(now, before, zone) {
 
 #' A range in words, as "18 – 24 Nov"
 range_words <- function(view) {
-  short <- function(day) sub("^0", "", format(day, "%d %b"))
-  if (view$first_day == view$last_day) return(short(view$first_day))
-  paste(short(view$first_day), "\u2013", short(view$last_day))
+  if (view$first_day == view$last_day) return(short_day(view$first_day))
+  paste(short_day(view$first_day), "\u2013", short_day(view$last_day))
 }
 
 #' Yesterday, and the same weekday a week before, as ranges of a view

@@ -3,14 +3,19 @@
 dash <- "\u2013"
 
 fmt_count <- function(x) {
-  ifelse(is.na(x), dash, formatC(x, format = "f", digits = 0, big.mark = ","))
+  marks <- if (is_vietnamese()) c(".", ",") else c(",", ".")
+  words <- formatC(x, format = "f", digits = 0, big.mark = marks[1L], decimal.mark = marks[2L])
+  ifelse(is.na(x), dash, words)
 }
 
 #' A number as the tests compare it: no separators, no exponent
 exact <- function(x) ifelse(is.na(x), "", formatC(x, format = "fg", digits = 15, width = 1))
 
+#' The decimal point of the language
+point <- function(text) if (is_vietnamese()) sub(".", ",", text, fixed = TRUE) else text
+
 fmt_rate <- function(x, digits = 1L) {
-  ifelse(is.na(x), dash, sprintf(paste0("%.", digits, "f%%"), 100 * x))
+  ifelse(is.na(x), dash, point(sprintf(paste0("%.", digits, "f%%"), 100 * x)))
 }
 
 #' Prices in dong are written with points, in every language
@@ -23,10 +28,35 @@ fmt_seconds <- function(x) {
   whole <- round(x)
   ifelse(
     is.na(x), dash,
-    ifelse(whole >= 60, sprintf("%.0f min %02.0f s", whole %/% 60, whole %% 60),
-           ifelse(x < 10, sprintf("%.1f s", x), sprintf("%.0f s", whole)))
+    ifelse(whole >= 60, sayf("%.0f min %02.0f s", whole %/% 60, whole %% 60),
+           ifelse(x < 10, point(sayf("%.1f s", x)), sayf("%.0f s", whole)))
   )
 }
+
+#' A mean: a digit after the point while it is small
+fmt_mean <- function(x) {
+  ifelse(is.na(x), dash, ifelse(x < 10, point(formatC(x, format = "f", digits = 1)), fmt_count(x)))
+}
+
+fmt_ratio <- function(x) ifelse(is.na(x), dash, point(formatC(x, format = "f", digits = 2)))
+
+#' Day, month and time to the second
+fmt_moment <- function(epoch, zone) {
+  paste(axis_day(epoch, zone), format(as_instant(epoch), "%H:%M:%S", tz = zone))
+}
+
+#' Day and month: 9 Nov, 9/11
+short_day <- function(day) {
+  sub("^0", "", format(day, if (is_vietnamese()) "%d/%m" else "%d %b"))
+}
+
+#' With the day of the week: Mon 9 Nov, T2 9/11
+week_day <- function(day) {
+  short <- c("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+  paste(say(short[as.POSIXlt(day)$wday + 1L]), short_day(day))
+}
+
+local_day <- function(epoch, zone) as.Date(format(as_instant(epoch), "%Y-%m-%d", tz = zone))
 
 fmt_clock <- function(epoch, zone) {
   format(as.POSIXct(epoch, origin = "1970-01-01"), "%H:%M", tz = zone)
@@ -35,18 +65,20 @@ fmt_clock <- function(epoch, zone) {
 fmt_instant <- function(epoch, zone) {
   ifelse(
     is.na(epoch), dash,
-    sub("^0", "", format(as.POSIXct(epoch, origin = "1970-01-01"), "%d %b %H:%M", tz = zone))
+    paste(axis_day(epoch, zone), fmt_clock(epoch, zone))
   )
 }
 
 bucket_words <- function(epoch, bucket, zone) {
-  at <- as.POSIXct(epoch, origin = "1970-01-01")
-  pattern <- switch(bucket, hour = "%a %d %b, %H:%M", day = "%a %d %b", week = "week of %d %b")
-  gsub("\\b0(\\d [A-Z])", "\\1", format(at, pattern, tz = zone))
+  day <- local_day(epoch, zone)
+  switch(bucket,
+    hour = paste0(week_day(day), ", ", fmt_clock(epoch, zone)), day = week_day(day),
+    week = sayf("week of %s", short_day(day))
+  )
 }
 
 axis_day <- function(epoch, zone) {
-  sub("^0", "", format(as.POSIXct(epoch, origin = "1970-01-01"), "%d %b", tz = zone))
+  short_day(local_day(epoch, zone))
 }
 
 #' Which buckets get a word under the axis, and which word
@@ -82,7 +114,7 @@ event_words <- c(
 
 event_label <- function(name, label = name) {
   known <- unname(event_words[name])
-  ifelse(is.na(known), label, known)
+  ifelse(is.na(known), label, say(known))
 }
 
 #' The change against the period before, in words and a tone
@@ -104,7 +136,7 @@ change_words <- function(now, before, rate = FALSE, n = NULL, good = 1) {
   sign <- if (abs(size) < 0.05) "\u00b1" else if (size > 0) "\u25b2 +" else "\u25bc \u2212"
   chance <- is.na(error) || abs(size) < 2 * error
   list(
-    text = paste0(sign, sprintf("%.1f", abs(size)), if (rate) " pp" else "%"),
+    text = paste0(sign, point(sprintf("%.1f", abs(size))), if (rate) say(" pp") else "%"),
     tone = if (chance) "flat" else if (size * good > 0) "good" else "bad"
   )
 }
@@ -146,12 +178,39 @@ definitions <- c(
     "puts a percentage there. No number here is made of it."
   ),
   value = "Product views by the event's own value, newest spelling; history is not rewritten.",
+  heat = "Sessions started in that local hour \u00f7 times it occurred, complete days only.",
+  new = paste(
+    "New: first seen (the client's earliest event, whatever the filter) in the range or bucket;",
+    "else returning. They add up to visitors."
+  ),
+  returning = "Visitors first seen before the range or bucket.",
+  per_visitor = "Sessions \u00f7 their distinct clients.",
+  length = "Median of last \u2212 first event, over sessions of two or more events.",
+  depth = "Home, category, product and page views \u00f7 sessions.",
+  retention = paste(
+    "Clients first seen in that day or week with an event in it that passes the filter; each cell:",
+    "how many of them have one in the nth day or week after. Not yet come: blank; still open:",
+    "hatched."
+  ),
+  filter = paste(
+    "Values of one filter: any of them. Filters: all of them. Events and visitors: the event",
+    "passes all. Sessions: one event passes category, brand and event together; then the session",
+    "counts whole: its checkout, which carries no product, need not pass."
+  ),
   complete = paste(
     "For each hour of keys: every object ever listed is loaded, quarantined, pending or gone",
     "(deleted before it was loaded). Quarantined: its newest version has a record that could not",
     "be loaded.",
     "Gap: ended over 2 hours ago and not listed since, or pending over 2 hours."
   ),
+  until = "Start of the newest run that left nothing pending.",
+  newest = "Time of the newest stored event.",
+  stored = paste(
+    "Events stored since the warehouse began, each once; those gone since are among them."
+  ),
+  loaded = "Objects of the raw bucket that are loaded; one that was replaced counts again.",
+  quarantined = "Objects whose newest version has a record that could not be loaded.",
+  pending = "Objects whose newest version was listed and is not loaded yet.",
   runs = paste(
     "Records read = stored + duplicate + quarantined + erased + expired. Objects: loaded and",
     "quarantined. Duplicate: stored already; in conflict: a duplicate that differs in time, name,",

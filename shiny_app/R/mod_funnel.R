@@ -2,7 +2,7 @@
 
 mod_funnel_ui <- function(id) {
   shiny::tagList(
-    tags$h1(class = "visually-hidden", "Funnel"),
+    tags$h1(class = "visually-hidden", say("Funnel")),
     loading(shiny::NS(id, "funnel"), 420L)
   )
 }
@@ -17,18 +17,51 @@ left_words <- function(rows) {
     shiny::tagList(
       tags$b("data-value" = exact(rate[i]),
              paste0(if (!is.na(rate[i])) "\u25bc \u2212", fmt_rate(rate[i]))),
-      tags$span(paste(fmt_count(rows$left_sessions[i]), "left")),
-      if (open > 0) tags$span(paste(fmt_count(open), "still open")),
-      tags$span(paste("median", fmt_seconds(rows$median_seconds[i + 1L])))
+      tags$span(sayf("%s left", fmt_count(rows$left_sessions[i]))),
+      if (open > 0) tags$span(sayf("%s still open", fmt_count(open))),
+      tags$span(sayf("median %s", fmt_seconds(rows$median_seconds[i + 1L])))
     )
   })
 }
 
+# Who left where: each count a link to those sessions.
+left_panel <- function(rows) {
+  n <- nrow(rows) - 1L
+  first <- rows$closed_sessions[1L]
+  panel(
+    say("Who left where"), term = "funnel",
+    sideways(say("Who left where"), tags$table(
+      class = "table", "data-testid" = "who-left",
+      tags$thead(tags$tr(
+        tags$th(scope = "col", say("Left after")),
+        lapply(say(c("Sessions", "Of the first step", "Still open", "Median to the next step")),
+               tags$th, scope = "col", class = "num"),
+        tags$th(scope = "col", say("Look at"))
+      )),
+      tags$tbody(lapply(seq_len(n), function(i) {
+        left <- rows$left_sessions[i]
+        tags$tr(
+          "data-key" = left_outcomes[i], "data-value" = exact(left),
+          tags$td(say(event_label(rows$event_name[i]))), tags$td(class = "num", fmt_count(left)),
+          tags$td(class = "num", fmt_rate(if (first > 0) left / first else NA)),
+          tags$td(class = "num", fmt_count(rows$still_open_sessions[i])),
+          tags$td(class = "num", fmt_seconds(rows$median_seconds[i + 1L])),
+          tags$td(tags$a(
+            href = paste0("?page=sessions&outcome=", left_outcomes[i]), "data-goto" = "sessions",
+            "data-outcome" = left_outcomes[i], sayf("%s sessions", fmt_count(left))
+          ))
+        )
+      }))
+    ))
+  )
+}
+left_outcomes <- c("left_view", "left_add", "left_checkout")
+
 order_words <- function(rows) {
   apart <- rows$open_sessions - rows$closed_sessions
   lapply(apart, function(count) {
-    if (count == 0) return(shiny::tagList(tags$b("\u00b10"), tags$span("same as in order")))
-    shiny::tagList(tags$b(paste0("+", fmt_count(count))), tags$span("not in order"))
+    if (count == 0) return(shiny::tagList(tags$b("\u00b10"), tags$span(say("same as in order"))))
+    shiny::tagList(tags$b(paste0("+", fmt_count(count))), tags$span(say("not in order")))
   })
 }
 
@@ -47,21 +80,18 @@ funnel_panels <- function(rows) {
       "Closed: every step in order", term = "funnel",
       tags$p(class = "lead-line",
              tags$b(fmt_rate(if (first > 0) rows$closed_sessions[n] / first else NA, 2L)),
-             paste("of sessions with a", tolower(names[1L]), "complete every step in order")),
+             sayf("of sessions with a %s complete every step in order", tolower(names[1L]))),
       funnel_chart(names, rows$closed_sessions, left_words(rows), TRUE,
-                   "Sessions that reached each step in order", "funnel-closed"),
+                   say("Sessions that reached each step in order"), "funnel-closed"),
       as_table(c("Step", "In order", "Left", "Still open", "Any order", "Median time"), table),
-      footer = paste(
-        "The storefront sends checkout complete by a timer after checkout start: that time says",
-        "nothing about shoppers."
-      )
+      footer = say("Checkout complete is sent by a timer: its time says nothing about shoppers.")
     ),
     panel(
       "Open: reached that step at all", term = "funnel",
       tags$p(class = "lead-line", tags$b(fmt_count(rows$open_sessions[n])),
-             paste("sessions with a", paste0(tolower(names[n]), ","), "in whatever order")),
+             sayf("sessions with a %s, in whatever order", tolower(names[n]))),
       funnel_chart(names, rows$open_sessions, order_words(rows), FALSE,
-                   "Sessions that reached each step at all", "funnel-open")
+                   say("Sessions that reached each step at all"), "funnel-open")
     )
   )
 }
@@ -69,10 +99,10 @@ funnel_panels <- function(rows) {
 mod_funnel_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
-    output$funnel <- shiny::renderUI(drawn(function() {
+    output$funnel <- shiny::renderUI(drawn(view, function() {
       rows <- ask("funnel", view_range(view()))
       if (!nrow(rows) || sum(rows$open_sessions) == 0) return(panel("Funnel", empty_words(view())))
-      funnel_panels(rows)
+      shiny::tagList(funnel_panels(rows), left_panel(rows))
     }))
   })
 }

@@ -3,14 +3,15 @@
 mod_overview_ui <- function(id) {
   ns <- shiny::NS(id)
   shiny::tagList(
-    tags$h1(class = "visually-hidden", "Overview"),
+    tags$h1(class = "visually-hidden", say("Overview")),
     loading(ns("yesterday"), 20L),
     loading(ns("kpis"), 116L),
     loading(ns("series"), 300L),
     bslib::layout_columns(
-      col_widths = bslib::breakpoints(sm = 12, lg = c(6, 6)),
+      col_widths = bslib::breakpoints(sm = 12, lg = c(4, 3, 5)),
       loading(ns("mix"), 260L),
-      tags$div(class = "stack", loading(ns("login"), 120L), loading(ns("steps"), 120L))
+      tags$div(class = "stack", loading(ns("login"), 120L), loading(ns("steps"), 120L)),
+      loading(ns("heat"), 260L)
     )
   )
 }
@@ -20,7 +21,8 @@ headlines <- list(
   list(key = "visitors", title = "Visitors", rate = FALSE, good = 1),
   list(key = "sessions", title = "Sessions", rate = FALSE, good = 1,
        of = function(x) {
-         if (x$robot_sessions > 0) apart("robots", x$robot_sessions, "more by robots, left out")
+         robots <- x$robot_sessions
+         if (robots > 0) apart("robots", robots, say("more by robots, left out"))
        }),
   list(key = "conversion", title = "Conversion rate", rate = TRUE, good = 1,
        column = "conversion_rate", base = "sessions", digits = 2L),
@@ -29,16 +31,16 @@ headlines <- list(
        of = function(x) {
          unviewed <- x$adds_without_view_sessions
          shiny::tagList(
-           sprintf("%s of %s sessions that viewed", fmt_count(x$add_sessions),
-                   fmt_count(x$product_view_sessions)),
-           if (unviewed > 0) apart("unviewed", unviewed, "more added without a view")
+           sayf("%s of %s sessions that viewed", fmt_count(x$add_sessions),
+                fmt_count(x$product_view_sessions)),
+           if (unviewed > 0) apart("unviewed", unviewed, say("more added without a view"))
          )
        }),
   list(key = "bounce", title = "Bounce rate", rate = TRUE, good = -1,
        column = "bounce_rate", base = "sessions", digits = 1L,
        of = function(x) {
-         sprintf("%s of %s sessions", fmt_count(x$sessions - x$engaged_sessions),
-                 fmt_count(x$sessions))
+         sayf("%s of %s sessions", fmt_count(x$sessions - x$engaged_sessions),
+              fmt_count(x$sessions))
        }),
   list(key = "events", title = "Events", rate = FALSE, good = 1)
 )
@@ -73,19 +75,22 @@ headline_cell <- function(spec, now, before, series, series_before, chosen) {
       class = "k",
       if (picks) {
         tags$a(href = paste0("#measure=", spec$key), "data-pick" = "measure",
-               "data-value" = spec$key, spec$title)
+               "data-value" = spec$key, say(spec$title))
       } else {
-        tags$span(spec$title)
+        tags$span(say(spec$title))
       },
       info(spec$title, definitions[[spec$key]])
     ),
     tags$span(class = "x", words(value)),
     tags$div(class = "d", change_tag(change),
-             tags$span(class = "was",
-                       if (is.null(change)) "nothing to compare" else paste("was", words(was)))),
+             tags$span(class = "was", if (is.null(change)) {
+               say("nothing to compare")
+             } else {
+               sayf("was %s", words(was))
+             })),
     if (!is.null(shape) && any(shape > 0)) {
       sparkline(shape[!series$provisional], series_values(series_before, spec$key),
-                paste(spec$title, "of the complete buckets, and of the period before"))
+                sayf("%s of the complete buckets, and of the period before", say(spec$title)))
     },
     if (!is.null(of)) tags$span(class = "of sub", of)
   )
@@ -96,7 +101,7 @@ headline_strip <- function(now, before, series, series_before, view) {
   series <- series[seq(first, nrow(series)), ]
   if (sum(series_before$events) == 0) series_before <- series_before[0L, ]
   tags$section(
-    class = "card kpis", "aria-label" = "Headline numbers against the period before",
+    class = "card kpis", "aria-label" = say("Headline numbers against the period before"),
     lapply(headlines, headline_cell, now = now, before = before, series = series,
            series_before = series_before, chosen = view$measure)
   )
@@ -106,10 +111,15 @@ series_tips <- function(view, now, was, words) {
   value <- now[[view$measure]]
   before <- if (is.null(was)) rep(NA, length(value)) else was[seq_along(value)]
   paste0(
-    "<b>", escape(words), "</b><br>", fmt_count(value), " ", tolower(measures[[view$measure]]),
-    ifelse(now$provisional, ", still open", ""),
-    ifelse(is.na(before), "", paste0("<br>before: ", fmt_count(before)))
+    "<b>", escape(words), "</b><br>", fmt_count(value), " ",
+    tolower(say(measures[[view$measure]])),
+    ifelse(now$provisional, paste0(", ", say("still open")), ""),
+    ifelse(is.na(before), "", paste0("<br>", say("before"), ": ", fmt_count(before)))
   )
+}
+
+series_title <- function(view) {
+  sayf("%s by %s", say(measures[[view$measure]]), tolower(say(buckets[[view$bucket]])))
 }
 
 series_panel <- function(view, now, before) {
@@ -117,7 +127,7 @@ series_panel <- function(view, now, before) {
   now <- now[seq(first, nrow(now)), ]
   was <- if (sum(before$events) > 0) before[[view$measure]]
   words <- bucket_words(now$bucket_at, view$bucket, view$zone)
-  title <- paste(measures[[view$measure]], "by", view$bucket)
+  title <- series_title(view)
   chart <- line_chart(
     now[[view$measure]], now$provisional, was, axis_marks(now$bucket_at, view$bucket, view$zone),
     series_tips(view, now, was, words), paste(title, range_words(view))
@@ -131,14 +141,14 @@ series_panel <- function(view, now, before) {
       class = "keys", tags$span(class = "key", range_words(view)),
       if (is.null(was)) {
         tags$span(class = "sub", if (first > 1L) {
-          paste("first events on", axis_day(now$bucket_at[1L], view$zone))
+          sayf("first events on %s", axis_day(now$bucket_at[1L], view$zone))
         } else {
-          "no events in the period before"
+          say("no events in the period before")
         })
       } else {
-        tags$span(class = "key p", "period before")
+        tags$span(class = "key p", say("period before"))
       },
-      if (any(now$provisional)) tags$span(class = "key h", "still open")
+      if (any(now$provisional)) tags$span(class = "key h", say("still open"))
     ),
     end = segment("bucket", "Bucket", buckets[fits], class = "seg small", chosen = view$bucket),
     tags$div("data-testid" = "series", "data-value" = sum(now[[view$measure]]), chart),
@@ -158,14 +168,16 @@ yesterday_line <- function(day, now, before, view) {
   compared <- before$events > 0
   tags$p(
     class = "yesterday", "data-testid" = "yesterday", "data-value" = now$visitors,
-    tags$b(paste0("Yesterday, ", sub(" 0", " ", format(day, "%a %d %b"))), .noWS = "outside"),
-    if (compared) sprintf(", against the %s before: ", format(day, "%A")) else ": ",
-    part("visitors", fmt_count(now$visitors), change_words(now$visitors, before$visitors)), ", ",
-    part("sessions", fmt_count(now$sessions), change_words(now$sessions, before$sessions)), ", ",
-    part("conversion", fmt_rate(now$conversion_rate, 2L),
+    tags$b(sayf("Yesterday, %s", week_day(day)), .noWS = "outside"),
+    if (compared) say(", against the same day a week before: ") else ": ",
+    part(say("visitors"), fmt_count(now$visitors),
+         change_words(now$visitors, before$visitors)), ", ",
+    part(say("sessions"), fmt_count(now$sessions),
+         change_words(now$sessions, before$sessions)), ", ",
+    part(say("conversion"), fmt_rate(now$conversion_rate, 2L),
          change_words(now$conversion_rate, before$conversion_rate, rate = TRUE, n = n)),
     ".", if (!compared) {
-      tags$span(class = "sub", sprintf(" Nothing is loaded of the %s before.", format(day, "%A")))
+      tags$span(class = "sub", paste0(" ", say("Nothing is loaded of the same day a week before.")))
     }
   )
 }
@@ -175,7 +187,7 @@ steps_panel <- function(rows) {
   first <- rows$closed_sessions[1L]
   panel(
     "Closed funnel", term = "funnel",
-    end = tags$a(href = "?page=funnel", "data-goto" = "funnel", "Open the funnel"),
+    end = tags$a(href = "?page=funnel", "data-goto" = "funnel", say("Open the funnel")),
     bar_list(data.frame(
       key = rows$event_name, label = event_label(rows$event_name), value = rows$closed_sessions,
       words = fmt_rate(if (first > 0) rows$closed_sessions / first else NA)
@@ -199,8 +211,7 @@ login_colours <- c(
 
 login_panel <- function(rows) {
   total <- sum(rows$sessions)
-  label <- ifelse(rows$login_state %in% names(login_states), login_states[rows$login_state],
-                  rows$login_state)
+  label <- state_label_of(rows$login_state)
   colour <- login_colours[rows$login_state]
   panel(
     "Login state", term = "login",
@@ -210,8 +221,8 @@ login_panel <- function(rows) {
     tags$table(
       class = "table flush", "data-testid" = "login-states",
       tags$thead(tags$tr(
-        tags$th(scope = "col", tags$span(class = "visually-hidden", "Login state")),
-        lapply(c("Sessions", "Share", "Conversion"), tags$th, scope = "col", class = "num")
+        tags$th(scope = "col", tags$span(class = "visually-hidden", say("Login state"))),
+        lapply(say(c("Sessions", "Of all", "Conversion")), tags$th, scope = "col", class = "num")
       )),
       tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
         tags$tr(
@@ -230,39 +241,60 @@ login_panel <- function(rows) {
   )
 }
 
+heat_panel <- function(rows) {
+  top <- max(rows$sessions_per_hour, na.rm = TRUE)
+  panel(
+    "Sessions by hour and weekday", term = "heat",
+    end = tags$span(
+      class = "sub ramp", "aria-hidden" = "true", tags$span("0"),
+      lapply(0:6, function(step) tags$i(class = paste0("q", step))), tags$span(fmt_mean(top))
+    ),
+    heat_table(rows, top),
+    footer = say("Sessions that start in an hour, per day; whole days only, today when it is over.")
+  )
+}
+
 mod_overview_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
     before <- function() previous_range(view(), ask("freshness")$data_until)
-    output$yesterday <- shiny::renderUI(drawn(function() {
+    output$yesterday <- shiny::renderUI(drawn(view, function() {
       ranges <- yesterday_ranges(view(), Sys.time())
       yesterday_line(ranges$day, ask("kpis", ranges$now), ask("kpis", ranges$before), view())
     }))
-    output$kpis <- shiny::renderUI(drawn(function() {
+    output$kpis <- shiny::renderUI(drawn(view, function() {
       range <- view_range(view())
       headline_strip(
         ask("kpis", range), ask("kpis", before()), ask("series", range, view()$bucket),
         ask("series", before(), view()$bucket), view()
       )
     }))
-    output$series <- shiny::renderUI(drawn(function() {
+    output$series <- shiny::renderUI(drawn(view, function() {
       now <- ask("series", view_range(view()), view()$bucket)
       if (sum(now$events) == 0) {
-        return(panel(paste(measures[[view()$measure]], "by", view()$bucket), empty_words(view())))
+        return(panel(series_title(view()), empty_words(view())))
       }
       series_panel(view(), now, ask("series", before(), view()$bucket))
     }))
     # The headlines answer a click first; what lies below the chart follows in the next flush.
     below <- shiny::debounce(view, 10)
-    output$mix <- shiny::renderUI(drawn(function() {
+    output$mix <- shiny::renderUI(drawn(view, function() {
       rows <- ask("event_mix", view_range(below()))
       if (nrow(rows)) mix_panel(rows) else panel("Events", empty_words(below()))
     }))
-    output$login <- shiny::renderUI(drawn(function() {
+    output$login <- shiny::renderUI(drawn(view, function() {
       rows <- ask("login_states", view_range(below()))
       if (nrow(rows)) login_panel(rows) else panel("Login state", empty_words(below()))
     }))
-    output$steps <- shiny::renderUI(drawn(function() {
+    output$heat <- shiny::renderUI(drawn(view, function() {
+      rows <- ask("heatmap", view_range(below()))
+      if (!nrow(rows) || sum(rows$sessions) == 0) {
+        words <- say("No whole day of this range has a session that passes the filter.")
+        return(panel("Sessions by hour and weekday", state_words("Nothing here", words)))
+      }
+      heat_panel(rows)
+    }))
+    output$steps <- shiny::renderUI(drawn(view, function() {
       rows <- ask("funnel", view_range(below()))
       if (sum(rows$closed_sessions) == 0) return(NULL)
       steps_panel(rows)

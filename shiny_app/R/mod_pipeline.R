@@ -3,45 +3,41 @@
 mod_pipeline_ui <- function(id) {
   ns <- shiny::NS(id)
   shiny::tagList(
-    tags$h1(class = "visually-hidden", "Pipeline"),
+    tags$h1(class = "visually-hidden", say("Pipeline")),
     loading(ns("fresh"), 90L),
     loading(ns("hours"), 220L),
     bslib::layout_columns(
       col_widths = bslib::breakpoints(sm = 12, lg = c(8, 4)),
       loading(ns("runs"), 300L), loading(ns("quarantine"), 300L)
-    )
+    ),
+    mod_rejects_ui(ns("rejects"))
   )
 }
 
 fresh_strip <- function(fresh, zone) {
-  cell <- function(title, text, key, value, definition) {
-    tags$div(
-      class = "kpi", "data-testid" = paste0("fresh-", key), "data-value" = exact(value),
-      tags$div(class = "k", tags$span(title), info(title, definition)), tags$span(class = "x", text)
-    )
+  cell <- function(title, text, key, value) {
+    small_cell(say(title), text, paste0("fresh-", key), value, say(definitions[[key]]))
+  }
+  count <- function(title, key, column) {
+    cell(title, fmt_count(fresh[[column]]), key, fresh[[column]])
   }
   tags$section(
-    class = "card kpis small", "aria-label" = "How far the data goes",
-    cell("Data until", fmt_instant(fresh$data_until, zone), "until", fresh$data_until,
-         "Start of the newest run that left nothing pending."),
-    cell("Newest event", fmt_instant(fresh$newest_event_at, zone), "newest", fresh$newest_event_at,
-         "Time of the newest stored event."),
-    cell("Events", fmt_count(fresh$events_stored), "events", fresh$events_stored,
-         "Events stored since the warehouse began, each once; those gone since are among them."),
-    cell("Loaded", fmt_count(fresh$objects_loaded), "loaded", fresh$objects_loaded,
-         "Objects of the raw bucket that are loaded; one that was replaced counts again."),
-    cell("Quarantined", fmt_count(fresh$objects_quarantined), "quarantined",
-         fresh$objects_quarantined,
-         "Objects whose newest version has a record that could not be loaded."),
-    cell("Pending", fmt_count(fresh$objects_pending), "pending", fresh$objects_pending,
-         "Objects whose newest version was listed and is not loaded yet.")
+    class = "card kpis small", "aria-label" = say("How far the data goes"),
+    cell("Data until", fmt_instant(fresh$data_until, zone), "until", fresh$data_until),
+    cell("Newest event", fmt_instant(fresh$newest_event_at, zone), "newest",
+         fresh$newest_event_at),
+    small_cell(say("Events"), fmt_count(fresh$events_stored), "fresh-events", fresh$events_stored,
+               say(definitions[["stored"]])),
+    count("Loaded", "loaded", "objects_loaded"),
+    count("Quarantined", "quarantined", "objects_quarantined"),
+    count("Pending", "pending", "objects_pending")
   )
 }
 
 # What is seldom there and then matters, in one line under the run's result.
 run_rest <- function(run) {
-  counts <- c(erased = run$events_erased, expired = run$events_expired,
-              "in conflict" = run$events_conflict)
+  counts <- c(run$events_erased, run$events_expired, run$events_conflict)
+  names(counts) <- say(c("erased", "expired", "in conflict"))
   counts <- counts[counts > 0]
   if (length(counts)) {
     tags$span(class = "sub", paste(fmt_count(counts), names(counts), collapse = ", "))
@@ -53,15 +49,15 @@ runs_table <- function(rows, zone) {
   sideways("Last runs", tags$table(
     class = "table", "data-testid" = "runs",
     tags$thead(tags$tr(
-      lapply(c("Run", "Started", "Result"), tags$th, scope = "col"),
-      lapply(c("Took", "Objects", "Stored", "Duplicate", "Quarantined"), tags$th,
+      lapply(say(c("Run", "Started", "Result")), tags$th, scope = "col"),
+      lapply(say(c("Took", "Objects", "Stored", "Duplicate", "Quarantined")), tags$th,
              scope = "col", class = "num")
     )),
     tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
       tags$tr(
         "data-key" = rows$run_id[i], "data-value" = rows$records_quarantined[i],
         tags$td(fmt_count(rows$run_id[i])), tags$td(fmt_instant(rows$started_at[i], zone)),
-        tags$td(tags$span(class = paste("badge-s", tone[[rows$result[i]]]), rows$result[i]),
+        tags$td(tags$span(class = paste("badge-s", tone[[rows$result[i]]]), say(rows$result[i])),
                 run_rest(rows[i, ]),
                 if (!is.na(rows$error[i])) tags$span(class = "sub", rows$error[i])),
         tags$td(class = "num", fmt_seconds(rows$seconds[i])),
@@ -78,8 +74,8 @@ quarantine_table <- function(rows, zone) {
   sideways("Quarantine", tags$table(
     class = "table", "data-testid" = "quarantine",
     tags$thead(tags$tr(
-      tags$th(scope = "col", "Reason"),
-      lapply(c("Objects", "Records", "Newest"), tags$th, scope = "col", class = "num")
+      tags$th(scope = "col", say("Reason")),
+      lapply(say(c("Objects", "Records", "Newest")), tags$th, scope = "col", class = "num")
     )),
     tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
       tags$tr(
@@ -98,34 +94,36 @@ hours_panel <- function(rows, zone) {
   panel(
     "Every hour of seven days", term = "complete",
     end = tags$span(
-      class = "keys", tags$span(class = "key s l", "complete"),
-      tags$span(class = "key s w", "quarantined"), tags$span(class = "key h", "still open"),
-      tags$span(class = "key s r", "gap")
+      class = "keys", tags$span(class = "key s l", say("complete")),
+      tags$span(class = "key s w", say("quarantined")),
+      tags$span(class = "key h", say("still open")),
+      tags$span(class = "key s r", say("gap"))
     ),
     hours_table(rows, zone),
     footer = if (any(gaps)) {
-      sprintf("%d of %d hours have a gap, the newest %s. An operator loads them: make backfill.",
-              sum(gaps), nrow(rows), fmt_instant(max(rows$hour_at[gaps]), zone))
+      sayf("%d of %d hours have a gap, the newest %s. An operator loads them: make backfill.",
+           sum(gaps), nrow(rows), fmt_instant(max(rows$hour_at[gaps]), zone))
     } else {
-      sprintf("No gap in %d hours; %s objects in quarantine.", nrow(rows),
-              fmt_count(sum(rows$quarantined)))
+      sayf("No gap in %d hours; %s objects in quarantine.", nrow(rows),
+           fmt_count(sum(rows$quarantined)))
     }
   )
 }
 
 # Runs fail and hours pass without any load.
-drawn_again <- function(draw) {
+drawn_again <- function(view, draw) {
   shiny::invalidateLater(15000)
-  drawn(draw)
+  drawn(view, draw)
 }
 
 mod_pipeline_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
-    output$fresh <- shiny::renderUI(drawn_again(function() {
+    mod_rejects_server("rejects", view, ask)
+    output$fresh <- shiny::renderUI(drawn_again(view, function() {
       fresh_strip(ask("freshness"), view()$zone)
     }))
-    output$hours <- shiny::renderUI(drawn_again(function() {
+    output$hours <- shiny::renderUI(drawn_again(view, function() {
       hour <- as.numeric(Sys.time()) %/% 3600 * 3600
       # Whole local days: from the midnight six days ago.
       today <- as.Date(format(Sys.time(), tz = view()$zone))
@@ -133,7 +131,7 @@ mod_pipeline_server <- function(id, view, ask) {
       rows <- ask("completeness", iso(from), iso(as_instant(hour + 3600)))
       hours_panel(rows, view()$zone)
     }))
-    output$runs <- shiny::renderUI(drawn_again(function() {
+    output$runs <- shiny::renderUI(drawn_again(view, function() {
       rows <- ask("runs", 12L)
       if (!nrow(rows)) {
         words <- state_words("No run yet", "The rule fires the loader every hour.")
@@ -141,14 +139,14 @@ mod_pipeline_server <- function(id, view, ask) {
       }
       panel("Last runs", term = "runs", runs_table(rows, view()$zone))
     }))
-    output$quarantine <- shiny::renderUI(drawn_again(function() {
+    output$quarantine <- shiny::renderUI(drawn_again(view, function() {
       rows <- ask("quarantine")
       if (!nrow(rows)) {
         words <- state_words("Empty", "No record waits for a reload.")
         return(panel("Quarantine", term = "quarantine", words))
       }
       panel("Quarantine", term = "quarantine", quarantine_table(rows, view()$zone),
-            footer = "What could not be loaded is kept with its reason and a sample.")
+            footer = say("What could not be loaded is kept with its reason and a sample."))
     }))
   })
 }

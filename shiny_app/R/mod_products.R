@@ -6,7 +6,7 @@ group_rows <- 10L
 mod_products_ui <- function(id) {
   ns <- shiny::NS(id)
   shiny::tagList(
-    tags$h1(class = "visually-hidden", "Products"),
+    tags$h1(class = "visually-hidden", say("Products")),
     bslib::layout_columns(
       col_widths = bslib::breakpoints(sm = 12, lg = c(8, 4)),
       loading(ns("products"), 420L),
@@ -28,9 +28,9 @@ product_table <- function(rows) {
   sideways("Products", tags$table(
     class = "table table-hover", "data-testid" = "products",
     tags$thead(tags$tr(
-      tags$th(scope = "col", "Product"),
-      lapply(c("Views", "Adds", "Removed", "Add-to-cart", "Bought, at most", "Price seen"), tags$th,
-             scope = "col", class = "num")
+      tags$th(scope = "col", say("Product")),
+      lapply(say(c("Views", "Adds", "Removed", "Add-to-cart", "Bought, at most", "Price seen")),
+             tags$th, scope = "col", class = "num")
     )),
     tags$tbody(markup(
       '<tr data-key="', escape(rows$product_id), '" data-value="', exact(rows$views),
@@ -49,19 +49,19 @@ products_footer <- function(shown, kpis) {
     tags$b("data-testid" = id, "data-value" = exact(value), fmt_count(value), .noWS = "outside")
   }
   shiny::tagList(
-    tags$p(sprintf("The %d most viewed.", shown)),
+    tags$p(sayf("The %d most viewed.", shown)),
     if (kpis$adds_without_view_sessions > 0) {
       tags$p(
-        "Sessions that added without a view: ",
+        say("Sessions that added without a view"), ": ",
         count("unviewed", kpis$adds_without_view_sessions), ". ",
         info("Added without a view", definitions[["unviewed"]])
       )
     },
     if (kpis$discount_rows > 0) {
       tags$p(
-        "Discount prices that cannot be a price: ",
-        count("implausible", kpis$implausible_discounts), " of ",
-        count("discounts", kpis$discount_rows), " events with one. ",
+        say("Discount prices that cannot be a price"), ": ",
+        count("implausible", kpis$implausible_discounts), say(" of "),
+        count("discounts", kpis$discount_rows), say(" events with one. "),
         info("Discount price", definitions[["discount"]])
       )
     }
@@ -72,20 +72,19 @@ products_footer <- function(shown, kpis) {
 group_panel <- function(title, rows, total, id) {
   rest <- total - sum(rows$views)
   shown <- data.frame(
-    key = rows$value, label = ifelse(rows$value == "not set", "Not set", rows$label),
+    key = rows$value, label = ifelse(rows$value == "not set", say("Not set"), rows$label),
     value = rows$views, words = fmt_rate(if (total > 0) rows$views / total else NA)
   )
-  more <- if (rest > 0) sprintf("Product views; %s more in the rest.", fmt_count(rest))
-  panel(
-    title, term = "value", bar_list(shown, id), footer = if (rest > 0) more else "Product views."
-  )
+  more <- if (rest > 0) sayf("Product views; %s more in the rest.", fmt_count(rest))
+  panel(title, term = "value", bar_list(shown, id),
+        footer = if (rest > 0) more else say("Product views."))
 }
 
 mod_products_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
     show <- function(question, rows, title, draw) {
-      drawn(function() {
+      drawn(view, function() {
         found <- ask(question, view_range(view()), rows)
         if (nrow(found)) draw(found) else panel(title, empty_words(view()))
       })

@@ -11,11 +11,11 @@ status_pill <- function(fresh, hours, zone, now) {
   tags$a(
     class = paste("pill", if (late) "late"), href = "?page=pipeline", "data-goto" = "pipeline",
     "data-testid" = "freshness", "data-value" = exact(fresh$data_until),
-    title = "Start of the newest run that left nothing pending",
+    title = say(definitions[["until"]]),
     tags$span(
-      tags$span(class = "long", "data until "),
+      tags$span(class = "long", say("data until ")),
       tags$b(if (is.na(fresh$data_until)) dash else fmt_clock(fresh$data_until, zone)),
-      tags$span(class = "long", sprintf(" \u00b7 %d/%d hours complete", full, nrow(hours)))
+      tags$span(class = "long", sayf(" \u00b7 %d/%d hours complete", full, nrow(hours)))
     )
   )
 }
@@ -27,23 +27,24 @@ mod_status_banner <- function(id) {
 
 down_banner <- function(fresh, zone) {
   shown <- if (is.null(fresh) || is.na(fresh$data_until)) {
-    "Nothing is lost."
+    say("Nothing is lost.")
   } else {
-    sprintf("Nothing is lost; numbers shown are as of %s.", fmt_instant(fresh$data_until, zone))
+    sayf("Nothing is lost; numbers shown are as of %s.", fmt_instant(fresh$data_until, zone))
   }
   tags$div(
     class = "callout bad", role = "alert", "data-testid" = "failed",
-    tags$strong("The database does not answer. "), shown,
-    " This page asks again every second and comes back by itself."
+    tags$strong(say("The database does not answer.")), " ", shown, " ",
+    say("This page asks again every second and comes back by itself.")
   )
 }
 
 mod_status_server <- function(id, view, ask, marker) {
   stopifnot(shiny::is.reactive(view), is.function(ask), is.function(marker))
   shiny::moduleServer(id, function(input, output, session) {
-    output$pill <- shiny::renderUI({
+    output$pill <- shiny::renderUI(in_language(view()$lang, {
       if (marker() == "down") {
-        return(tags$span(class = "pill down", "data-testid" = "freshness", "database down"))
+        return(tags$span(class = "pill down", "data-testid" = "freshness",
+                         say("database down")))
       }
       shiny::invalidateLater(15000)
       tryCatch({
@@ -52,12 +53,12 @@ mod_status_server <- function(id, view, ask, marker) {
         hours <- ask("completeness", iso(as_instant(hour - 24 * 3600)), iso(as_instant(hour)))
         status_pill(ask("freshness"), hours, view()$zone, now)
       }, db_error = function(error) {
-        tags$span(class = "pill late", "data-testid" = "freshness", "freshness unknown")
+        tags$span(class = "pill late", "data-testid" = "freshness", say("freshness unknown"))
       })
-    })
-    output$banner <- shiny::renderUI({
+    }))
+    output$banner <- shiny::renderUI(in_language(view()$lang, {
       if (marker() != "down") return(NULL)
       down_banner(tryCatch(ask("freshness"), db_error = function(error) NULL), view()$zone)
-    })
+    }))
   })
 }

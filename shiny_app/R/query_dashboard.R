@@ -99,15 +99,109 @@ query_quarantine <- function(db) {
   ))
 }
 
+query_heatmap <- function(db, range) {
+  db_query(db, ranged("weekday, hour, sessions::float8, occurrences::float8, sessions_per_hour",
+                      name = "heatmap"), range_values(range))
+}
+
+query_visitor_facts <- function(db, range) {
+  db_query(db, ranged(paste(
+    "new_visitors::float8, returning_visitors::float8, sessions::float8, sessions_per_visitor,",
+    "median_seconds, depth"
+  ), name = "visitor_facts"), range_values(range))
+}
+
+query_new_returning <- function(db, range, bucket) {
+  db_query(db, ranged(paste(
+    "extract(EPOCH FROM bucket_at)::float8 AS bucket_at, new_visitors::float8,",
+    "returning_visitors::float8, new_sessions::float8, returning_sessions::float8,",
+    "unset_sessions::float8, provisional, marked"
+  ), name = "new_returning", more = ", $5"), c(range_values(range), bucket))
+}
+
+query_retention <- function(db, range, cohort) {
+  db_query(db, ranged(paste(
+    "extract(EPOCH FROM cohort_at)::float8 AS cohort_at, number, cohort::float8,",
+    "returned::float8, rate, provisional"
+  ), name = "retention", more = ", $5"), c(range_values(range), cohort))
+}
+
+query_session_shapes <- function(db, range) {
+  db_query(db, ranged("shape, place, amount::float8", name = "session_shapes"),
+           range_values(range))
+}
+
+#' @param cursor Of the page before: a list of at (ISO text) and no (text); NULL for the first.
+query_session_list <- function(db, range, outcome, cursor, rows) {
+  db_query(db, ranged(paste(
+    "session_no, client_id, extract(EPOCH FROM started_at)::float8 AS started_at,",
+    "started_at::text AS started_text, extract(EPOCH FROM ended_at)::float8 AS ended_at, events,",
+    "views, login_state, is_new, is_engaged, has_add, has_checkout_start, is_completed, is_open"
+  ), name = "session_list", more = paste(
+    ", $5, nullif($6, '')::timestamptz, nullif($7, '')::integer, $8::integer"
+  )), c(range_values(range), outcome, one_text(cursor$at), one_text(cursor$no),
+        as.character(rows)))
+}
+
+query_session_events <- function(db, session, rows) {
+  db_query(db, paste(
+    "SELECT extract(EPOCH FROM event_at)::float8 AS event_at, event_id::text, event_name,",
+    "product_id, product_name, category, brand, price::float8",
+    "FROM dashboard.session_events($1::integer, $2::integer)"
+  ), list(exact(session), as.character(rows)))
+}
+
+#' @param cursor Of the page before: a list of at (ISO text) and id; NULL for the first.
+query_event_list <- function(db, range, cursor, rows) {
+  db_query(db, ranged(paste(
+    "event_id::text, extract(EPOCH FROM event_timestamp)::float8 AS event_timestamp,",
+    "event_timestamp::text AS event_text, event_name, user_id, user_login_state, identity_source,",
+    "client_id, session_id, is_first_visit::text, context_product_id, context_product_name,",
+    "context_product_category, context_product_brand,",
+    "context_product_price::float8, context_product_discount_price::text,",
+    "context_product_url_path, session_no"
+  ), name = "event_list", more = paste(
+    ", nullif($5, '')::timestamptz, nullif($6, '')::uuid, $7::integer"
+  )), c(range_values(range), one_text(cursor$at), one_text(cursor$id), as.character(rows)))
+}
+
+#' @param reason A reason, or "" for all.
+query_rejects <- function(db, reason, rows) {
+  db_query(db, paste(
+    "SELECT quarantine_id::float8, object_key, object_position, reason_code, sample,",
+    "extract(EPOCH FROM quarantined_at)::float8 AS quarantined_at, run_id::float8",
+    "FROM dashboard.rejects(nullif($1, ''), $2::integer)"
+  ), list(reason, as.character(rows)))
+}
+
+query_event_source <- function(db, id) {
+  db_query(db, paste(
+    "SELECT object_key, etag, object_position, size_bytes::float8,",
+    "extract(EPOCH FROM last_modified)::float8 AS last_modified,",
+    "extract(EPOCH FROM event_at)::float8 AS event_at, run_id::float8,",
+    "extract(EPOCH FROM loaded_at)::float8 AS loaded_at, role",
+    "FROM dashboard.event_source($1::uuid)"
+  ), list(id))
+}
+
+query_choices <- function(db, field) {
+  db_query(db, "SELECT value, label FROM dashboard.filter_values($1)", list(field))
+}
+
 queries <- list(
   kpis = query_kpis, series = query_series, event_mix = query_event_mix,
   login_states = query_login_states, funnel = query_funnel, products = query_products,
   categories = query_categories, brands = query_brands, freshness = query_freshness,
-  completeness = query_completeness, runs = query_runs, quarantine = query_quarantine
+  completeness = query_completeness, runs = query_runs, quarantine = query_quarantine,
+  choices = query_choices, visitor_facts = query_visitor_facts, new_returning = query_new_returning,
+  retention = query_retention, session_shapes = query_session_shapes,
+  session_list = query_session_list, session_events = query_session_events,
+  event_list = query_event_list, heatmap = query_heatmap,
+  rejects = query_rejects, event_source = query_event_source
 )
 
 # What changes without a load: a run that fails, an hour that passes. Kept for some seconds only.
-live <- c("freshness", "completeness", "runs", "quarantine")
+live <- c("freshness", "completeness", "runs", "quarantine", "rejects", "event_source")
 live_seconds <- 10
 
 #' Answers that any session got, and the marker of the load that they belong to

@@ -2,8 +2,17 @@
 (function () {
   "use strict";
   var defaults = { page: "overview", range: "7d", from: "", to: "", login: "", zone: "Asia/Ho_Chi_Minh",
-    bucket: "", measure: "visitors" };
+    bucket: "", measure: "visitors", cohort: "week", outcome: "all", session: "", columns: "", lang: "" };
+  var shownColumns = ["event_timestamp", "event_name", "context_product_name", "context_product_category",
+    "context_product_price", "user_login_state", "client_id", "session_id", "event_id"];
+  // What these may be; the server says which bucket fits a range.
+  var words = { bucket: /^(hour|day|week)?$/, measure: /^(visitors|sessions|events)$/, cohort: /^(day|week)$/,
+    outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^\d{0,9}$/, columns: /^[a-z_,]{0,400}$/, lang: /^(en|vi)?$/ };
+  // Filters with values from the warehouse: each value a parameter of its own, as it may hold a comma.
+  var lists = ["category", "brand", "event"];
   var view = Object.assign({}, defaults);
+  lists.forEach(function (field) { view[field] = []; });
+  var longest = 200, most = 50;
   var tell = null;
 
   function offered(choice, value) {
@@ -26,15 +35,31 @@
 
   function readUrl() {
     var query = new URLSearchParams(location.search);
+    var odd = function (key) { if (view.dropped.indexOf(key) < 0) view.dropped.push(key); };
+    view.dropped = [];
     Object.keys(defaults).forEach(function (key) { view[key] = query.get(key) || defaults[key]; });
+    lists.forEach(function (field) {
+      var all = query.getAll(field).filter(function (value, at, values) { return value && values.indexOf(value) === at; });
+      view[field] = all.filter(function (value) { return value.length <= longest; }).slice(0, most);
+      if (view[field].length < all.length) odd(field);
+    });
     // What the server would not take either: controls and numbers must never tell two stories.
     ["page", "range"].forEach(function (key) {
-      if (!(key === "range" && view.range === "custom") && !offered(key, view[key])) view[key] = defaults[key];
+      if (!(key === "range" && view.range === "custom") && !offered(key, view[key])) { view[key] = defaults[key]; odd(key); }
     });
-    view.login = logins().filter(function (value) { return value !== "all" && offered("login", value); }).join(",");
-    if (!validZone(view.zone)) view.zone = defaults.zone;
-    if (view.range === "custom" && !(validDay(view.from) && validDay(view.to) && view.from <= view.to)) {
-      view.range = defaults.range;
+    var known = logins().filter(function (value) { return value !== "all" && offered("login", value); });
+    if (known.length < logins().length && view.login !== "all") odd("login");
+    view.login = known.join(",");
+    if (!validZone(view.zone)) { view.zone = defaults.zone; odd("zone"); }
+    Object.keys(words).forEach(function (key) {
+      if (!words[key].test(view[key])) { view[key] = defaults[key]; odd(key); }
+    });
+    // Days without range=custom are days all the same.
+    if ((view.from || view.to) && !query.get("range")) view.range = "custom";
+    if (view.range === "custom") {
+      ["from", "to"].forEach(function (key) { if (!validDay(view[key])) odd(key); });
+      if (validDay(view.from) && validDay(view.to) && view.from > view.to) { odd("from"); odd("to"); }
+      if (view.dropped.indexOf("from") >= 0 || view.dropped.indexOf("to") >= 0) view.range = defaults.range;
     }
     if (view.range !== "custom") view.from = view.to = "";
   }
@@ -44,13 +69,17 @@
     Object.keys(defaults).forEach(function (key) {
       if (view[key] && view[key] !== defaults[key]) query.set(key, view[key]);
     });
+    lists.forEach(function (field) { view[field].forEach(function (value) { query.append(field, value); }); });
     var text = query.toString();
     return location.pathname + (text ? "?" + text : "");
   }
 
+  function columns() { return view.columns ? view.columns.split(",") : shownColumns; }
   function logins() { return view.login ? view.login.split(",") : []; }
 
   function pressed(choice, value) {
+    if (lists.indexOf(choice) >= 0) return view[choice].indexOf(value) >= 0;
+    if (choice === "columns") return columns().indexOf(value) >= 0;
     if (choice !== "login") return view[choice] === value;
     return value === "all" ? !view.login : logins().indexOf(value) >= 0;
   }
@@ -73,9 +102,9 @@
     return { from: day(back[0]), to: day(back[1]) };
   }
 
-  function words(day) {
+  function dayWords(day) {
     var date = new Date(day + "T00:00:00Z");
-    return isNaN(date) ? "" : date.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+    return isNaN(date) ? "" : date.toLocaleDateString(document.documentElement.lang === "vi" ? "vi" : "en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
   }
 
   function showPage() {
@@ -111,9 +140,38 @@
       item.value = view[item.dataset.select];
     });
     document.querySelectorAll("[data-words]").forEach(function (item) {
-      item.textContent = shown.from === shown.to ? words(shown.from) : words(shown.from) + " \u2013 " + words(shown.to);
+      item.textContent = shown.from === shown.to ? dayWords(shown.from) : dayWords(shown.from) + " \u2013 " + dayWords(shown.to);
+    });
+    document.querySelectorAll("[data-count]").forEach(function (item) {
+      var field = item.dataset.count, count = (field === "login" ? logins() : field === "columns" ? columns() : view[field]).length;
+      item.textContent = count || "";
+      item.closest("button").classList.toggle("on", count > 0 && field !== "columns");
     });
     showPage();
+  }
+
+  // One menu is open at a time; what is in it is drawn when it is seen.
+  function openMenu(field) {
+    document.querySelectorAll("[data-open]").forEach(function (button) {
+      var pop = document.getElementById(button.getAttribute("aria-controls"));
+      var open = button.dataset.open === field && pop.hidden;
+      if (pop.hidden === !open) return;
+      pop.hidden = !open;
+      button.setAttribute("aria-expanded", String(open));
+      if (window.jQuery) window.jQuery(pop).trigger(open ? "shown" : "hidden");
+      if (open) {
+        // Not over the edge of the window.
+        pop.classList.toggle("left", pop.getBoundingClientRect().right > document.documentElement.clientWidth);
+        (pop.querySelector("input, button") || button).focus();
+      }
+    });
+  }
+
+  function unpick(field, value) {
+    var part = {};
+    if (field === "login") part.login = logins().filter(function (one) { return one !== value; }).join(",");
+    else part[field] = view[field].filter(function (one) { return one !== value; });
+    return part;
   }
 
   function change(part) {
@@ -129,6 +187,14 @@
       var at = now.indexOf(value);
       if (at >= 0) now.splice(at, 1); else if (value !== "all") now.push(value);
       change({ login: now.join(",") });
+    } else if (choice === "columns") {
+      var left = columns().filter(function (one) { return one !== value; });
+      if (left.length === columns().length) left.push(value);
+      change({ columns: left.join(",") === shownColumns.join(",") ? "" : left.join(",") });
+    } else if (lists.indexOf(choice) >= 0) {
+      var chosen = {};
+      chosen[choice] = view[choice].concat(value);
+      change(view[choice].indexOf(value) >= 0 ? unpick(choice, value) : chosen);
     } else if (choice === "range") {
       change({ range: value, from: "", to: "", bucket: "" });
     } else {
@@ -149,7 +215,9 @@
 
   document.addEventListener("click", function (event) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], #theme, #copy, #filters");
+    if (!event.target.closest("[data-menu]")) openMenu(null);
+    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick], [data-send], [data-look], [data-lang]," +
+      " [data-clear], [data-dismiss], #theme, #copy, #filters");
     if (!item) return;
     event.preventDefault();
     if (item.id === "theme") {
@@ -158,11 +226,38 @@
       item.setAttribute("aria-expanded", String(item.getAttribute("aria-expanded") !== "true"));
     } else if (item.id === "copy") {
       navigator.clipboard.writeText(location.href).then(function () {
-        item.textContent = "Copied";
-        setTimeout(function () { item.textContent = "Copy link to this view"; }, 2000);
+        var text = item.textContent;
+        item.textContent = item.dataset.done;
+        setTimeout(function () { item.textContent = text; }, 2000);
       });
+    } else if ("look" in item.dataset) {
+      find(item.parentNode);
+    } else if (item.dataset.lang) {
+      try { localStorage.setItem("lang", item.dataset.lang); } catch (error) { /* asked again next time */ }
+      view.lang = item.dataset.lang === "en" ? "" : item.dataset.lang;
+      location.assign(address());
+    } else if (item.dataset.send) {
+      window.Shiny.setInputValue(item.dataset.send, item.dataset.value, { priority: "event" });
+    } else if (item.dataset.open) {
+      openMenu(item.dataset.open);
+    } else if (item.dataset.unpick) {
+      change(unpick(item.dataset.unpick, item.dataset.value));
+      document.getElementById("main").focus();
+    } else if ("clear" in item.dataset) {
+      change({ login: "", category: [], brand: [], event: [] });
+      document.getElementById("main").focus();
+    } else if (item.dataset.dismiss) {
+      var rest = { dropped: [] };
+      JSON.parse(item.dataset.dismiss).forEach(function (pair) {
+        rest[pair[0]] = (rest[pair[0]] || view[pair[0]]).filter(function (one) { return one !== pair[1]; });
+      });
+      change(rest);
+      document.getElementById("main").focus();
     } else if (item.dataset.goto) {
-      change({ page: item.dataset.goto });
+      var there = { page: item.dataset.goto };
+      if (item.dataset.outcome) there.outcome = item.dataset.outcome;
+      if (item.dataset.session) there.session = item.dataset.session;
+      change(there);
       window.scrollTo(0, 0);
     } else if (item.dataset.pick) {
       choose(item.dataset.pick, item.dataset.value);
@@ -187,6 +282,30 @@
     }
   });
 
+  var typing = null;
+  document.addEventListener("input", function (event) {
+    var field = event.target.dataset.search;
+    if (!field) return;
+    clearTimeout(typing);
+    typing = setTimeout(function () { window.Shiny.setInputValue("filters-search_" + field, event.target.value); }, 150);
+  });
+
+  function find(box) { window.Shiny.setInputValue(box.dataset.find, box.querySelector("input").value); }
+
+  document.addEventListener("keydown", function (event) {
+    if (event.key === "Enter" && event.target.matches("[data-find] input")) find(event.target.parentNode);
+    if (event.key !== "Escape") return;
+    var open = document.querySelector("[data-open][aria-expanded=true]");
+    if (open) { openMenu(null); open.focus(); }
+  });
+
+  // The reader's language, unless the link has one.
+  var spoken = null;
+  try { spoken = localStorage.getItem("lang"); } catch (error) { /* none */ }
+  if (spoken === "vi" && !new URLSearchParams(location.search).get("lang")) {
+    location.replace(location.pathname + (location.search ? location.search + "&" : "?") + "lang=vi");
+  }
+
   var dark = matchMedia("(prefers-color-scheme: dark)");
   var stored = null;
   try { stored = localStorage.getItem("theme"); } catch (error) { /* none */ }
@@ -207,7 +326,7 @@
       find: function (scope) { return window.jQuery(scope).find(".view-input"); },
       getValue: function (element) {
         // Not the page: it is shown here, and a change of it is no reason to draw anything anew.
-        var sent = Object.assign({}, view, { login: logins(), token: element.dataset.token });
+        var sent = Object.assign({}, view, { login: logins(), columns: columns(), lang: document.documentElement.lang, token: element.dataset.token });
         delete sent.page;
         return sent;
       },

@@ -6,7 +6,9 @@ JSON value of a statement on the warehouse. Expectations come from schema dashbo
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import datetime as dt
 import json
 import re
 import time
@@ -35,6 +37,7 @@ DRAWN = f"""() => window.Shiny && Shiny.shinyapp && Shiny.shinyapp.isConnected()
   && !document.querySelector('{SHOWN} .recalculating')
   && document.querySelector('{SHOWN} .card')"""
 PATIENCE = 20.0
+PAGES = ("overview", "funnel", "products", "visitors", "sessions", "explore", "pipeline")
 
 
 @dataclasses.dataclass
@@ -98,23 +101,33 @@ def eventually(check: Callable[[], None]) -> None:
 
 
 def shown_range(page: Page) -> dict[str, str]:
-    """Return the days, the zone and the login states that the page's controls show."""
+    """Return the days, the zone and the filters that the page's controls and address show."""
     pressed = page.locator("[data-choice=login] [aria-pressed=true]").evaluate_all(
         "all => all.map(one => one.dataset.value)"
     )
-    login = [state for state in pressed if state != "all"]
+    chosen = {"login_state": [state for state in pressed if state != "all"]}
+    query = parse_qs(urlsplit(page.url).query)
+    for name, field in (("category", "category"), ("brand", "brand"), ("event", "event_name")):
+        chosen[field] = query.get(name, [])
+    chosen = {field: values for field, values in chosen.items() if values}
     return {
         "from": page.locator("#from").input_value(),
         "to": page.locator("#to").input_value(),
         "zone": page.locator("#zone").input_value(),
-        "filter": json.dumps({"login_state": login}) if login else "",
+        "filter": json.dumps(chosen, ensure_ascii=False) if chosen else "",
     }
+
+
+def choose(page: Page, field: str, value: str) -> None:
+    """Take a value of a filter, or leave it, in its menu; the menu is closed again."""
+    page.locator(f"[data-open={field}]").click()
+    page.locator(f"[data-choice={field}] [data-value='{value}']").click()
+    page.keyboard.press("Escape")
 
 
 def call(function: str, view: Mapping[str, str], more: str = "") -> str:
     """Return the call of a function of schema dashboard for the days that a page shows."""
-    for value in view.values():
-        assert "'" not in value
+    view = {name: value.replace("'", "''") for name, value in view.items()}
     start = f"(date '{view['from']}')::timestamp AT TIME ZONE '{view['zone']}'"
     end = f"(date '{view['to']}' + 1)::timestamp AT TIME ZONE '{view['zone']}'"
     chosen = f"nullif('{view['filter']}', '')::jsonb"
@@ -188,11 +201,22 @@ def overview_equals_sql(page: Page, ask: Ask) -> None:
         assert listed(page, "login-states") == pairs(
             ask, call("login_states", view), "login_state", "sessions"
         )
+        _heatmap_equals_sql(page, ask, view)
         steps = pairs(ask, call("funnel", view), "event_name", "closed_sessions")
         began = any(sessions for _, sessions in steps)
         assert listed(page, "steps") == (steps if began else [])
 
     eventually(check)
+
+
+def _heatmap_equals_sql(page: Page, ask: Ask, view: Mapping[str, str]) -> None:
+    """Sessions by weekday and hour of complete days; nothing is drawn where there are none."""
+    rows = ask(
+        "SELECT coalesce(json_agg(json_build_array(x.weekday || '-' || x.hour, x.sessions)"
+        " ORDER BY x.weekday, x.hour), '[]')"
+        f" FROM {call('heatmap', view)} AS x WHERE x.sessions > 0"
+    )
+    assert [pair for pair in listed(page, "heatmap") if pair[1]] == rows
 
 
 def series_equals_sql(page: Page, ask: Ask) -> None:
@@ -267,6 +291,112 @@ def funnel_page_speaks_of(page: Page, words: str) -> None:
     """The closed funnel says these words somewhere between its steps."""
     found = page.locator("[data-testid=funnel-closed] .under").inner_text()
     assert re.search(rf"[1-9][\d,]* {words}", found), found
+
+
+def left_equals_sql(page: Page, ask: Ask) -> None:
+    """Who left where is the funnel's, and each count leads to as many sessions."""
+    steps = pairs(ask, call("funnel", shown_range(page)), "step", "left_sessions")
+    found = listed(page, "who-left")
+    assert [count for _, count in found] == [count for _, count in steps[:-1]]
+    for outcome, count in found:
+        page.locator(f"[data-testid=who-left] [data-outcome={outcome}]").click()
+        drawn(page)
+        sessions_equal_sql(page, ask, outcome)
+        if count:
+            assert f"of {count:,.0f}" in page.locator(f"{SHOWN} .pager").inner_text()
+        page.go_back()
+        drawn(page)
+
+
+def sessions_equal_sql(page: Page, ask: Ask, outcome: str = "all", skip: int = 0) -> None:
+    """The list holds the warehouse's sessions from one place on, in its order."""
+    more = f", '{outcome}', max_rows => {skip + 25}"
+
+    def check() -> None:
+        assert page.locator("[data-testid=sessions]").count() == 1, page.inner_text("main")
+        rows = pairs(ask, call("session_list", shown_range(page), more), "session_no", "events")
+        assert listed(page, "sessions") == [[str(no), events] for no, events in rows[skip:]]
+
+    eventually(check)
+
+
+def trail_equals_sql(page: Page, ask: Ask) -> None:
+    """The session that is shown is the warehouse's, event by event."""
+    number_of = parse_qs(urlsplit(page.url).query)["session"][0]
+
+    def check() -> None:
+        rows = pairs(ask, f"dashboard.session_events({int(number_of)})", "event_id", "event_name")
+        found = page.locator("[data-testid=trail] [data-key]").evaluate_all(
+            "all => all.map(one => one.dataset.key)"
+        )
+        assert found
+        assert found == [event for event, _ in rows[:500]]
+
+    eventually(check)
+
+
+def events_equal_sql(page: Page, ask: Ask, skip: int = 0) -> None:
+    """The list holds the warehouse's events from one place on, the newest first."""
+    more = f", max_rows => {skip + 50}"
+
+    def check() -> None:
+        view = shown_range(page)
+        wanted = pairs(ask, call("event_list", view, more), "event_id", "event_name")[skip:]
+        assert [event for event, _ in listed(page, "events")] == [event for event, _ in wanted]
+        events = row(ask, call("kpis", view))["events"]
+        assert number(page, "csv-rows") == events
+        assert f"of {events:,}" in page.locator(f"{SHOWN} .pager").inner_text()
+
+    eventually(check)
+
+
+def csv_equals_sql(page: Page, ask: Ask) -> None:
+    """The file holds the rows that were announced: all that the filters say, each event once."""
+    promised = number(page, "csv-rows")
+    with page.expect_download(timeout=PATIENCE * 1000) as waiting:
+        page.get_by_test_id("csv-rows").click()
+    with waiting.value.path().open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == promised
+    assert len(rows[0]) == 16
+    wanted = ask(
+        "SELECT json_agg(x.event_id ORDER BY x.event_timestamp DESC, x.event_id DESC)"
+        f" FROM {call('event_export', shown_range(page))} AS x"
+    )
+    assert [one["event_id"] for one in rows] == wanted
+
+
+def visitors_equal_sql(page: Page, ask: Ask) -> None:
+    """Visitors, cohorts and shapes are the warehouse's."""
+
+    def check() -> None:
+        view = shown_range(page)
+        facts = row(ask, call("visitor_facts", view))
+        for testid, column in {
+            "visitor-new": "new_visitors",
+            "visitor-returning": "returning_visitors",
+            "visitor-per_visitor": "sessions_per_visitor",
+            "visitor-length": "median_seconds",
+            "visitor-depth": "depth",
+        }.items():
+            assert near(number(page, testid), facts[column]), testid
+        for shape in ("sessions", "length", "depth"):
+            rows = ask(
+                "SELECT coalesce(json_agg(json_build_array(x.place::text, x.amount)), '[]')"
+                f" FROM {call('session_shapes', view)} AS x WHERE x.shape = '{shape}'"
+            )
+            assert [pair for pair in listed(page, f"shape-{shape}") if pair[1]] == rows, shape
+        cells = page.locator("[data-testid=retention] [data-returned]").evaluate_all(
+            "all => all.map(one => one.dataset.returned).filter(text => text).map(Number)"
+        )
+        weeks = {**view, "from": str(dt.date.fromisoformat(view["to"]) - dt.timedelta(days=55))}
+        assert cells == ask(
+            "SELECT coalesce(json_agg(x.returned), '[]')"
+            f" FROM {call('retention', weeks)} AS x WHERE x.number > 0 AND x.cohort_at >= ("
+            f"SELECT min(f.cohort_at) FROM {call('retention', weeks)} AS f WHERE f.cohort > 0)"
+        )
+
+    eventually(check)
 
 
 def products_equal_sql(page: Page, ask: Ask) -> None:
@@ -353,7 +483,7 @@ def runs_equal_sql(page: Page, ask: Ask) -> None:
 def filters_change_the_numbers(page: Page, ask: Ask) -> None:
     """A click changes numbers and URL; the URL restores the view; Back goes back."""
     everyone = number(page, "kpi-visitors")
-    page.locator("[data-choice=login] [data-value=logged_in]").click()
+    choose(page, "login", "logged_in")
     drawn(page)
     overview_equals_sql(page, ask)
     some = number(page, "kpi-visitors")
@@ -411,16 +541,30 @@ def empty_range_says_so(page: Page, url: str) -> None:
 def garbage_in_the_url_is_harmless(page: Page, url: str) -> None:
     """Whatever a link says, the page shows its default view."""
     garbage = {"page": "'; DROP TABLE x", "range": "custom", "from": "2026-99-99", "to": "x"}
-    show(page, url, {**garbage, "zone": "Mars/Olympus", "login": "<b>"})
-    assert page.get_by_test_id("kpi-visitors").is_visible()
+    more = {"zone": "Mars/Olympus", "login": "<b>", "bucket": "[object]", "measure": "1"}
+    show(page, url, {**garbage, **more})
     assert (number(page, "kpi-events") or 0) > 0
+    note = page.get_by_test_id("note")
+    assert "left out: page, from, to, login, zone, bucket, measure" in note.inner_text()
+    note.get_by_text("Dismiss").click()
+    note.wait_for(state="detached", timeout=PATIENCE * 1000)
+    for query in (
+        {"from": "2026-01-01;DROP TABLE x"},
+        {"category": "x" * 10_000},
+        {"brand": "<img src=x onerror=alert(1)>", "event": "no such"},
+    ):
+        show(page, url, query)
+        assert note.is_visible(), query
+        assert (number(page, "kpi-events") or 0) > 0, query
+        assert page.get_by_test_id("chips").count() == 0
+    assert "Brand: <img src=x onerror=alert(1)>" in note.inner_text()
 
 
 def fits_a_phone(page: Page, url: str) -> None:
     """No page scrolls sideways, tables unfolded; the filters hide behind one button."""
     for width in (390, 320):
         page.set_viewport_size({"width": width, "height": 800})
-        for name in ("overview", "funnel", "products", "pipeline"):
+        for name in PAGES:
             show(page, url, {"page": name})
             page.locator(f"{SHOWN} details").evaluate_all("all => all.forEach(x => x.open = true)")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
@@ -468,7 +612,7 @@ def says_when_the_database_is_down(
     try:
         page.get_by_test_id("failed").wait_for(timeout=PATIENCE * 1000)
         assert number(page, "kpi-visitors") == before
-        page.locator("[data-choice=login] [data-value=guest]").click()
+        choose(page, "login", "guest")
         page.locator(f"{SHOWN} [data-testid=failed-part]").first.wait_for(timeout=PATIENCE * 1000)
         assert page.get_by_test_id("kpi-visitors").count() == 0
     finally:

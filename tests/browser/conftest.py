@@ -54,12 +54,12 @@ class Dashboard:
 
     def kill_r(self) -> None:
         """End the app's R process as the kernel would when memory runs out."""
-        app = str(self.home / "site" / "sbw_dashboard")
+        app = (self.home / "site" / "sbw_dashboard").resolve()
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 runs_r = (process / "comm").read_text().strip() == "R"
-                if runs_r and (process / "cwd").readlink() == Path(app):
+                if runs_r and (process / "cwd").readlink() == app:
                     found.append(int(process.name))
         assert len(found) == 1, found
         os.kill(found[0], signal.SIGKILL)

@@ -29,6 +29,7 @@ def test_every_number_of_the_overview_is_sqls(dashboard: Dashboard, page: Page) 
         {"range": "90d", "login": "guest,anonymous"},
         {"range": "30d", "zone": "Asia/Kathmandu", "bucket": "day"},
         {"range": "yesterday", "zone": "America/New_York", "login": "other"},
+        {"category": "<b>fat</b>", "brand": "o'br\u00efen", "event": "product_view"},
     ],
 )
 def test_a_link_shows_its_view(dashboard: Dashboard, page: Page, query: dict[str, str]) -> None:
@@ -45,10 +46,83 @@ def test_the_funnel_is_sqls(dashboard: Dashboard, page: Page) -> None:
     checks.funnel_equals_sql(page, dashboard.ask)
     checks.funnel_page_speaks_of(page, "left")
     checks.funnel_page_speaks_of(page, "still open")
-    page.locator("[data-choice=login] [data-value=anonymous]").click()
+    checks.choose(page, "login", "anonymous")
     checks.drawn(page)
     checks.funnel_equals_sql(page, dashboard.ask)
     checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_who_left_where_leads_to_those_sessions(dashboard: Dashboard, page: Page) -> None:
+    checks.show(page, dashboard.url, {"page": "funnel", "login": "anonymous"})
+    checks.left_equals_sql(page, dashboard.ask)
+
+
+@pytest.mark.parametrize("query", [{}, {"range": "today", "category": "mouse", "login": "guest"}])
+def test_visitors_are_sqls(dashboard: Dashboard, page: Page, query: dict[str, str]) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "visitors", **query})
+    checks.visitors_equal_sql(page, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_sessions_are_turned_and_looked_into(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "sessions"})
+    checks.sessions_equal_sql(page, dashboard.ask)
+    older = page.locator(f"{checks.SHOWN} .pager [data-value=older]")
+    older.click()
+    checks.sessions_equal_sql(page, dashboard.ask, skip=25)
+    page.locator("[data-testid=sessions] [data-pick=session]").nth(3).click()
+    checks.drawn(page)
+    checks.trail_equals_sql(page, dashboard.ask)
+    checks.sessions_equal_sql(page, dashboard.ask, skip=25)
+    checks.show(page, page.url)
+    checks.trail_equals_sql(page, dashboard.ask)
+    page.locator("[data-choice=outcome] [data-value=converted]").click()
+    checks.drawn(page)
+    checks.sessions_equal_sql(page, dashboard.ask, "converted")
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_events_are_turned_chosen_and_saved(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "explore"})
+    checks.events_equal_sql(page, dashboard.ask)
+    turn = page.locator(f"{checks.SHOWN} .pager button")
+    turn.nth(1).click()
+    checks.events_equal_sql(page, dashboard.ask, skip=50)
+    turn.nth(0).click()
+    checks.events_equal_sql(page, dashboard.ask)
+    checks.choose(page, "columns", "context_product_brand")
+    checks.choose(page, "event", "product_view")
+    checks.drawn(page)
+    checks.events_equal_sql(page, dashboard.ask)
+    assert page.locator("[data-testid=events] th").count() == 10
+    checks.csv_equals_sql(page, dashboard.ask)
+    checks.show(page, page.url)
+    assert page.locator("[data-testid=events] th").count() == 10
+    page.locator("[data-testid=events] [data-goto=sessions]").first.click()
+    checks.drawn(page)
+    checks.trail_equals_sql(page, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_names_in_events_and_in_the_file_are_text(dashboard: Dashboard, page: Page) -> None:
+    checks.show(page, dashboard.url, {"page": "explore", "category": "<b>fat</b>"})
+    checks.events_equal_sql(page, dashboard.ask)
+    assert shop.EVIL_NAME in page.locator("[data-testid=events] tbody").inner_text()
+    checks.csv_equals_sql(page, dashboard.ask)
+    assert page.title() == "Clickstream"
+
+
+def test_a_file_that_cannot_be_whole_is_none(dashboard: Dashboard, page: Page) -> None:
+    checks.show(page, dashboard.url, {"page": "explore", "range": "today"})
+    dashboard.server.stop()
+    try:
+        page.get_by_test_id("csv-rows").click()
+        page.get_by_test_id("csv-failed").wait_for(timeout=checks.PATIENCE * 1000)
+    finally:
+        dashboard.server.start()
 
 
 def test_products_categories_and_brands_are_sqls(dashboard: Dashboard, page: Page) -> None:
@@ -81,9 +155,56 @@ def test_the_pipeline_page_is_sqls(dashboard: Dashboard, page: Page) -> None:
     checks.quiet_and_alone(seen, dashboard.url)
 
 
+def test_rejects_are_named_and_an_event_leads_to_its_object(
+    dashboard: Dashboard, page: Page
+) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "pipeline"})
+    wanted = checks.pairs(
+        dashboard.ask, "dashboard.rejects(max_rows => 25)", "quarantine_id", "run_id"
+    )
+    assert wanted
+    assert checks.listed(page, "rejects") == [[str(key), run] for key, run in wanted]
+    event = "00000000-0000-4000-9000-000000000002"
+    page.get_by_placeholder("Event id").fill(event)
+    page.get_by_placeholder("Event id").press("Enter")
+    page.get_by_test_id("source").wait_for(timeout=checks.PATIENCE * 1000)
+    objects = checks.pairs(
+        dashboard.ask, f"dashboard.event_source('{event}')", "object_key", "object_position"
+    )
+    assert len(objects) == 2
+    assert checks.listed(page, "source") == objects
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
 def test_filters_change_the_numbers_and_the_url(dashboard: Dashboard, page: Page) -> None:
     checks.show(page, dashboard.url)
     checks.filters_change_the_numbers(page, dashboard.ask)
+
+
+def test_a_filter_is_searched_chosen_shown_and_cleared(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url)
+    everyone = checks.number(page, "kpi-events")
+    page.locator("[data-open=brand]").click()
+    option = page.locator("[data-choice=brand] [data-value]")
+    page.locator("[data-search=brand]").fill("o'br")
+    checks.eventually(lambda: checks._is(option.all_inner_texts(), ["O'Br\u00efen"]))
+    option.click()
+    page.keyboard.press("Escape")
+    assert page.locator("[data-open=brand]").evaluate("x => x === document.activeElement")
+    checks.drawn(page)
+    checks.overview_equals_sql(page, dashboard.ask)
+    chip = page.get_by_test_id("chips").get_by_text("Brand: O'Br\u00efen")
+    assert chip.is_visible()
+    checks.show(page, page.url)
+    checks.overview_equals_sql(page, dashboard.ask)
+    assert checks.number(page, "kpi-events") == len(shop.awkward(dt.datetime.now(dt.UTC)))
+    chip.click()
+    checks.drawn(page)
+    assert page.url == dashboard.url
+    checks.eventually(lambda: checks._is(checks.number(page, "kpi-events"), everyone))
+    checks.quiet_and_alone(seen, dashboard.url)
 
 
 def test_days_can_be_typed(dashboard: Dashboard, page: Page) -> None:
@@ -102,6 +223,29 @@ def test_pages_change_without_losing_the_view(dashboard: Dashboard, page: Page) 
     page.locator(".navbar [data-value=overview]").click()
     checks.drawn(page)
     checks.overview_equals_sql(page, dashboard.ask)
+
+
+def test_the_language_is_switched_kept_in_the_link_and_remembered(
+    dashboard: Dashboard, page: Page
+) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "visitors"})
+    page.locator("[data-lang=vi]").click()
+    page.wait_for_url("**lang=vi**")
+    checks.drawn(page)
+    assert page.locator("html").get_attribute("lang") == "vi"
+    assert page.locator(".navbar [aria-current=page]").inner_text() == "Kh\u00e1ch"
+    assert "Gi\u1eef ch\u00e2n" in page.locator("main").inner_text()
+    checks.visitors_equal_sql(page, dashboard.ask)
+    page.goto(dashboard.url)
+    page.wait_for_url("**lang=vi**")
+    checks.drawn(page)
+    checks.overview_equals_sql(page, dashboard.ask)
+    page.locator("[data-lang=en]").click()
+    page.wait_for_url(dashboard.url)
+    checks.drawn(page)
+    assert page.locator("html").get_attribute("lang") == "en"
+    checks.quiet_and_alone(seen, dashboard.url)
 
 
 def test_an_empty_range_says_so(dashboard: Dashboard, page: Page) -> None:
@@ -171,7 +315,7 @@ def test_a_warehouse_without_any_load_is_said_to_be_empty(page: Page) -> None:
         checks.show(page, url)
         assert page.get_by_test_id("empty").count() >= 3
         assert checks.number(page, "kpi-visitors") == 0
-        for name in ("funnel", "products", "pipeline"):
+        for name in checks.PAGES[1:]:
             page.locator(f".navbar [data-value={name}]").click()
             checks.drawn(page)
         assert checks.number(page, "fresh-until") is None

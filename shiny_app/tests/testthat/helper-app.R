@@ -70,6 +70,64 @@ canned <- list(
     records_quarantined = c(0, 1043), events_erased = c(3, 0), events_expired = c(0, 0),
     events_conflict = c(2, 0), error = NA_character_
   ),
+  visitor_facts = data.frame(
+    new_visitors = 2900, returning_visitors = 271, sessions = 5139, sessions_per_visitor = 1.62,
+    median_seconds = 79, depth = 3.3
+  ),
+  new_returning = data.frame(
+    bucket_at = seconds(c("2026-11-22 17:00:00", "2026-11-23 17:00:00")),
+    new_visitors = c(80, 2820), returning_visitors = c(5, 303), new_sessions = c(80, 2820),
+    returning_sessions = c(60, 1900), unset_sessions = c(23, 256), provisional = c(FALSE, TRUE),
+    marked = TRUE
+  ),
+  retention = data.frame(
+    cohort_at = seconds(rep(c("2026-11-08 17:00:00", "2026-11-15 17:00:00",
+                              "2026-11-22 17:00:00"), 3:1)),
+    number = c(0:2, 0:1, 0), cohort = c(200, 200, 200, 100, 100, 50),
+    returned = c(200, 20, 1, 100, 2, 50), rate = c(1, 0.1, 0.005, 1, 0.02, 1),
+    provisional = c(FALSE, FALSE, TRUE, FALSE, TRUE, TRUE)
+  ),
+  session_shapes = data.frame(
+    shape = c("depth", "length", "sessions", "sessions"), place = c(0, 2, 1, 6),
+    amount = c(10, 7, 30, 10)
+  ),
+  session_list = data.frame(
+    session_no = 30:5, client_id = c("=<b>c1", rep("c2", 24), NA),
+    started_at = seconds("2026-11-24 07:00:00") - 60 * 0:25,
+    started_text = format(at("2026-11-24 07:00:00") - 60 * 0:25, "%Y-%m-%d %H:%M:%S+00"),
+    ended_at = seconds("2026-11-24 07:01:00"), events = 3, views = 2, login_state = "guest",
+    is_new = c(TRUE, rep(FALSE, 24), NA), is_engaged = TRUE, has_add = c(TRUE, rep(FALSE, 25)),
+    has_checkout_start = FALSE, is_completed = FALSE, is_open = FALSE
+  ),
+  session_events = data.frame(
+    event_at = seconds("2026-11-24 07:00:00") + c(0, 95), event_id = c("e1", "e2"),
+    event_name = c("product_view", "add_to_cart_click"), product_id = c("p1", NA),
+    product_name = c("<i>Akko", NA), category = "keyboard", brand = NA, price = c(1890000, NA)
+  ),
+  event_list = data.frame(
+    event_id = sprintf("e%02d", 51:1), event_timestamp = seconds("2026-11-24 07:00:00") - 0:50,
+    event_text = format(at("2026-11-24 07:00:00") - 0:50, "%Y-%m-%d %H:%M:%S+00"),
+    event_name = "product_view", user_id = NA, user_login_state = "half <b>", identity_source = NA,
+    client_id = "=c1", session_id = c("s1", rep(NA, 50)), is_first_visit = "true",
+    context_product_id = "p1", context_product_name = "<img src=x>",
+    context_product_category = "", context_product_brand = "Akko",
+    context_product_price = 1890000, context_product_discount_price = "10",
+    context_product_url_path = "/p", session_no = c(7, 8, rep(NA, 49))
+  ),
+  heatmap = data.frame(
+    weekday = rep(1:2, each = 24L), hour = rep(0:23, 2L), sessions = c(0:23, rep(0, 24L)),
+    occurrences = 2, sessions_per_hour = c(0:23 / 2, rep(0, 24L))
+  ),
+  rejects = data.frame(
+    quarantine_id = 3:2, object_key = "events/2026/11/24/x<b>.json", object_position = c(NA, 4),
+    reason_code = c("not_json", "no_event"), sample = c("<script>", strrep("y", 500L)),
+    quarantined_at = seconds("2026-11-24 06:03:00"), run_id = 8
+  ),
+  event_source = data.frame(
+    object_key = "events/2026/11/24/07/a.json", etag = "9b2c", object_position = c(0, 1),
+    size_bytes = 812, last_modified = 0, event_at = seconds("2026-11-24 07:00:00"), run_id = 4182,
+    loaded_at = seconds("2026-11-24 07:03:00"), role = c("stored", "conflict")
+  ),
   quarantine = data.frame(
     reason_code = "no_event", objects = 6, records = 1043,
     newest_at = seconds("2026-11-24 06:03:00")
@@ -81,3 +139,5 @@ canned_ask <- function(name, ...) canned[[name]]
 broken_ask <- function(name, ...) stop(db_error("could not connect to server"))
 
 some_view <- function(...) parse_view(list(...), now = at("2026-11-24 07:05:00"))
+
+shown <- function(output) paste(output$html, collapse = "")

@@ -70,3 +70,13 @@ test_that("hours are days by 24; the newest day is on top, what has not come is 
 test_that("a table escapes its cells", {
   expect_match(html(as_table("x", data.frame(a = "<i>"))), "<td>&lt;i&gt;</td>", fixed = TRUE)
 })
+
+test_that("the heatmap is a table of seven days by 24 hours; days that were not are blank", {
+  table <- html(heat_table(canned$heatmap, 11.5))
+  expect_identical(lengths(regmatches(table, gregexpr("<td class", table))), 168L)
+  peak <- paste0("<td class=\"q6\" data-tip=\"Mon 23:00: 12 sessions\" data-key=\"1-23\" ",
+                 "data-value=\"23\">")
+  expect_match(table, peak, fixed = TRUE)
+  expect_match(table, "class=\"q0\" data-tip=\"Tue 05:00: 0.0 sessions\"", fixed = TRUE)
+  expect_match(table, "class=\"none\" data-tip=\"Wed 00:00", fixed = TRUE)
+})

@@ -1,5 +1,3 @@
-shown <- function(output) paste(output$html, collapse = "")
-
 test_that("the overview shows the headlines with their exact values", {
   args <- list(view = reactive(some_view(bucket = "day")), ask = canned_ask)
   testServer(mod_overview_server, args = args, {
@@ -29,7 +27,7 @@ test_that("an empty range says so and names the filter to remove", {
   }
   view <- reactive(some_view(login = "guest"))
   testServer(mod_overview_server, args = list(view = view, ask = empty_ask), {
-    expect_match(shown(output$series), "Remove the login filter", fixed = TRUE)
+    expect_match(shown(output$series), "the filter “Login state” in this range", fixed = TRUE)
   })
 })
 

@@ -22,7 +22,12 @@ test_that("every question is known and of schema dashboard alone", {
     kpis = list(range), series = list(range, "day"), event_mix = list(range),
     login_states = list(range), funnel = list(range), products = list(range, 5L),
     categories = list(range, 5L), brands = list(range, 5L), freshness = list(),
-    completeness = list(range$from, range$to), runs = list(5L), quarantine = list()
+    completeness = list(range$from, range$to), runs = list(5L), quarantine = list(),
+    choices = list("brand"), visitor_facts = list(range), new_returning = list(range, "day"),
+    retention = list(range, "week"), session_shapes = list(range),
+    session_list = list(range, "all", NULL, 26L), session_events = list(7, 500L),
+    event_list = list(range, NULL, 51L),
+    rejects = list("", 26L), heatmap = list(range), event_source = list("x")
   )
   expect_setequal(names(arguments), names(queries))
   for (name in names(arguments)) {
@@ -78,4 +83,17 @@ test_that("a database that is not there is 'down', and never an error", {
   nowhere <- db_open(list(host = "127.0.0.1", port = "1", database = "x", user = "x"))
   expect_identical(db_marker(nowhere), "down")
   expect_error(db_query(nowhere, "SELECT 1"), class = "db_error")
+})
+
+test_that("a page of sessions is asked for by the last row of the one before", {
+  first <- sent_by(function() query_session_list(NULL, range, "left_add", NULL, 26L))
+  expect_identical(first$values[5:8], list("left_add", "", "", "26"))
+  after <- list(at = "2026-11-24 07:00:00+00", no = "100000")
+  second <- sent_by(function() query_session_list(NULL, range, "all", after, 26L))
+  expect_identical(second$values[6:7], list("2026-11-24 07:00:00+00", "100000"))
+})
+
+test_that("a session's number is bound without an exponent", {
+  expect_identical(sent_by(function() query_session_events(NULL, 100000, 5L))$values,
+                   list("100000", "5"))
 })

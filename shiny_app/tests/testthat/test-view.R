@@ -52,7 +52,8 @@ test_that("a range is [from, to) in UTC, its filter JSON", {
 })
 
 test_that("one filter value is an array as well", {
-  expect_identical(filter_json("not set"), "{\"login_state\":[\"not set\"]}")
+  expect_identical(filter_json(list(login_state = "not set", brand = character())),
+                   "{\"login_state\":[\"not set\"]}")
 })
 
 test_that("a day of 23 hours is a whole day", {
@@ -94,4 +95,38 @@ test_that("a chart begins on the first event's day when all before is empty", {
 test_that("a range in words names both ends, a day once", {
   expect_identical(range_words(some_view()), "18 Nov \u2013 24 Nov")
   expect_identical(range_words(some_view(range = "today")), "24 Nov")
+})
+
+test_that("every filter is part of the range, by the warehouse's names", {
+  view <- some_view(category = "b\u00e0n ph\u00edm", brand = list("a", "b"), event = "x,y")
+  range <- view_range(view)
+  expect_identical(range$filter, paste0(
+    "{\"category\":[\"b\u00e0n ph\u00edm\"],\"brand\":[\"a\",\"b\"],\"event_name\":[\"x,y\"]}"
+  ))
+})
+
+test_that("values of a filter are text of a bearable length, each once, not endless", {
+  expect_identical(sent_values(list("a", "a", "", strrep("x", 10000L))), "a")
+  expect_identical(sent_values(list(1, 2)), character())
+  expect_identical(sent_values(NULL), character())
+  expect_identical(sent_values("\xff"), character())
+  expect_length(sent_values(as.character(1:1000)), 50L)
+})
+
+test_that("values that no event has are left out and named; unknown when nobody can say", {
+  sent <- some_view(category = c("mouse", "unicorn"), brand = "akko")
+  view <- known_view(sent, function(field) if (field == "category") c("mouse", "keyboard"))
+  expect_identical(view$category, "mouse")
+  expect_identical(view$brand, "akko")
+  expect_identical(unknown_values(sent, view), list(category = "unicorn"))
+})
+
+test_that("names of parameters that were left out are taken, other words are not", {
+  expect_identical(some_view(dropped = list("zone", "from", "<b>"))$dropped, c("from", "zone"))
+  expect_identical(some_view(lang = "vi")$lang, "vi")
+  expect_identical(some_view(lang = "xx")$lang, "en")
+})
+
+test_that("a search needs no marks and no capitals", {
+  expect_identical(fold("\u0110i\u1ec7n Tho\u1ea1i"), "dien thoai")
 })

@@ -1,0 +1,133 @@
+# Every event, the newest first, and all that the filters say as a file.
+
+event_rows <- 50L
+# Column of the warehouse, and what it is called here; the first nine stand there unless chosen.
+event_columns <- c(
+  event_timestamp = "Time", event_name = "Event", context_product_name = "Product",
+  context_product_category = "Category", context_product_price = "Price seen",
+  user_login_state = "Login state", client_id = "Client", session_id = "Session",
+  event_id = "Event id", context_product_id = "Product id", context_product_brand = "Brand",
+  context_product_discount_price = "Discount as sent", context_product_url_path = "Path",
+  user_id = "Account", identity_source = "Identity source", is_first_visit = "First visit, as sent"
+)
+default_columns <- names(event_columns)[1:9]
+most_exports <- 2L
+
+mod_explore_ui <- function(id) {
+  ns <- shiny::NS(id)
+  shiny::tagList(
+    tags$h1(class = "visually-hidden", say("Explore")),
+    tags$div(
+      class = "explore-tools",
+      column_menu(),
+      tags$a(
+        id = ns("csv"), class = "shiny-download-link ctl primary", href = "", target = "_blank",
+        download = NA, shiny::uiOutput(ns("csv_words"), inline = TRUE)
+      )
+    ),
+    shiny::uiOutput(ns("csv_note"), class = "banner"),
+    loading(ns("list"), 420L)
+  )
+}
+
+column_menu <- function() {
+  tags$span(
+    class = "menu", "data-menu" = "columns",
+    tags$button(
+      type = "button", class = "ctl drop", "data-open" = "columns", "aria-expanded" = "false",
+      "aria-controls" = "menu-columns", say("Columns"), tags$b("data-count" = "columns")
+    ),
+    tags$div(
+      class = "pop", id = "menu-columns", role = "group", "aria-label" = say("Columns"),
+      hidden = NA,
+      tags$div(class = "options", "data-choice" = "columns",
+               menu_options(names(event_columns), say(unname(event_columns))))
+    )
+  )
+}
+
+event_cell <- function(column, rows, zone) {
+  value <- rows[[column]]
+  text <- switch(column,
+    event_timestamp = fmt_moment(value, zone),
+    context_product_price = fmt_vnd(value),
+    ifelse(is.na(value) | value == "", dash, as.character(value))
+  )
+  known <- column == "session_id" & !is.na(rows$session_no)
+  link <- ifelse(known, paste0(
+    '<a href="?page=sessions&amp;session=', exact(rows$session_no),
+    '" data-goto="sessions" data-session="', exact(rows$session_no), '">'
+  ), "")
+  # An event without a session id has a session as well.
+  text[known & text == dash] <- say("the session")
+  class <- if (grepl("_id$", column)) "mono cut" else "cut"
+  if (column == "context_product_price") class <- "num"
+  paste0('<td class="', class, '">', link, escape(text), ifelse(known, "</a>", ""), "</td>")
+}
+
+event_table <- function(rows, columns, zone) {
+  cells <- lapply(columns, event_cell, rows = rows, zone = zone)
+  sideways(say("Events"), tags$table(
+    class = "table table-hover", "data-testid" = "events",
+    tags$thead(tags$tr(lapply(columns, function(column) {
+      tags$th(scope = "col", class = if (column == "context_product_price") "num",
+              title = column, say(event_columns[[column]]))
+    }))),
+    tags$tbody(markup(
+      '<tr data-key="', escape(rows$event_id), '" data-value="1">',
+      do.call(paste0, cells), "</tr>"
+    ))
+  ))
+}
+
+csv_name <- function(view) {
+  paste0("events_", view$first_day, "_", view$last_day, if (is_filtered(view)) "_filtered", ".csv")
+}
+
+mod_explore_server <- function(id, view, ask, export = NULL) {
+  stopifnot(shiny::is.reactive(view), is.function(ask))
+  shiny::moduleServer(id, function(input, output, session) {
+    asked <- shiny::reactive(view_range(view()))
+    failed <- shiny::reactiveVal(NULL)
+    pages <- page_turner(asked, event_rows)
+    found <- function() ask("event_list", asked(), pages$cursor(), event_rows + 1L)
+    total <- function() ask("kpis", asked())$events
+    shiny::observeEvent(input$turn, {
+      rows <- tryCatch(found(), db_error = function(error) NULL)
+      if (is.null(rows) || !nrow(rows)) return()
+      last <- rows[min(nrow(rows), event_rows), ]
+      pages$turn(input$turn, list(at = last$event_text, id = last$event_id))
+    })
+    output$list <- shiny::renderUI(drawn(view, function() {
+      rows <- found()
+      if (!nrow(rows)) return(panel(say("Events"), empty_words(view())))
+      shown <- utils::head(rows, event_rows)
+      panel(
+        say("Events"), term = "events", beside = tags$span(class = "sub", say("newest first")),
+        event_table(shown, view()$columns, view()$zone),
+        footer = pager(session$ns, pages$place(), nrow(shown), total(), nrow(rows) > event_rows)
+      )
+    }))
+    output$csv_words <- shiny::renderUI(drawn(view, function() {
+      tags$span("data-testid" = "csv-rows", "data-value" = exact(total()),
+                sayf("CSV (%s rows)", fmt_count(total())))
+    }))
+    output$csv_note <- shiny::renderUI(drawn(view, function() {
+      if (is.null(failed())) return(NULL)
+      tags$div(class = "callout bad", role = "alert", "data-testid" = "csv-failed", failed())
+    }))
+    output$csv <- shiny::downloadHandler(
+      filename = function() csv_name(view()), contentType = "text/csv; charset=utf-8",
+      content = function(file) {
+        failed(NULL)
+        promises::catch(export(view(), file), function(error) {
+          message("dashboard: ", conditionMessage(error))
+          failed(in_language(view()$lang, say(
+            "The file could not be made whole, so nothing was saved. Try again, or a shorter range."
+          )))
+          stop(error)
+        })
+      }
+    )
+  })
+}
