@@ -55,37 +55,20 @@ line_chart <- function(now, open, before, marks, tips, label, height = 204L) {
   closed <- utils::head(now, max(0L, n - sum(rev(cumprod(rev(open))))))
   first_open <- if (length(closed) < n) length(closed) + 1L else NA_integer_
   dot <- sprintf("M%g %.1fh0", first_open - 0.5, 100 - 100 * now[first_open] / top)
-  tags$div(
-    class = "plot", style = sprintf("--h:%dpx", height),
-    tags$div(class = "y", "aria-hidden" = "true", lapply(ticks, function(tick) {
-      tags$span(style = sprintf("bottom:%.2f%%", 100 * tick / top), fmt_count(tick))
-    })),
-    tags$div(
-      class = "area",
-      svg_plot(n, label = label,
-        lapply(ticks, function(tick) {
-          svg_line("grid", sprintf("M0 %.2fH%d", 100 - 100 * tick / top, n))
-        }),
-        if (length(closed) > 1L) {
-          svg_line("fill", sprintf("%sV100H.5Z", svg_path(closed, top)))
-        },
-        # Its last bucket was cut where the data ends: no more joined than the open one.
-        if (length(before)) {
-          svg_line("prev", svg_path(utils::head(before, length(closed)), top))
-        },
-        svg_line("line", svg_path(closed, top)),
-        if (length(closed) == 1L) svg_line("dot", sprintf("M.5 %.1fh0", 100 - 100 * closed / top)),
-        if (!is.na(first_open) && now[first_open] > 0) {
-          list(svg_line("dot", dot), svg_line("dot hole", dot))
-        }
-      ),
-      if (!is.na(first_open)) {
-        share <- 100 * (n - length(closed)) / n
-        tags$div(class = "open-band", style = sprintf("width:%.2f%%", share))
-      },
-      hover_tips(tips)
-    ),
-    axis_words(marks, n)
+  plot_frame(
+    n, ticks, n - length(closed), marks, tips, label, height,
+    if (length(closed) > 1L) {
+      svg_line("fill", sprintf("%sV100H.5Z", svg_path(closed, top)))
+    },
+    # Its last bucket was cut where the data ends: no more joined than the open one.
+    if (length(before)) {
+      svg_line("prev", svg_path(utils::head(before, length(closed)), top))
+    },
+    svg_line("line", svg_path(closed, top)),
+    if (length(closed) == 1L) svg_line("dot", sprintf("M.5 %.1fh0", 100 - 100 * closed / top)),
+    if (!is.na(first_open) && now[first_open] > 0) {
+      list(svg_line("dot", dot), svg_line("dot hole", dot))
+    }
   )
 }
 
@@ -102,21 +85,28 @@ columns_chart <- function(low, high, open, marks, tips, label, height = 190L) {
            sprintf("%.2f", 100 - 100 * (from + size) / top), '" height="',
            sprintf("%.2f", 100 * size / top), '"/>')
   }
+  plot_frame(n, ticks, sum(open), marks, tips, label, height,
+             bars(0, low, "c1"), bars(low, high, "soft"))
+}
+
+#' What stands around a chart of n buckets: scale, grid, the band of open ones, tips, axis
+#'
+#' @param open How many of the last buckets are open. @param ... What is drawn, as SVG.
+plot_frame <- function(n, ticks, open, marks, tips, label, height, ...) {
+  at <- 100 * ticks / ticks[length(ticks)]
   tags$div(
     class = "plot", style = sprintf("--h:%dpx", height),
-    tags$div(class = "y", "aria-hidden" = "true", lapply(ticks, function(tick) {
-      tags$span(style = sprintf("bottom:%.2f%%", 100 * tick / top), fmt_count(tick))
+    tags$div(class = "y", "aria-hidden" = "true", lapply(seq_along(ticks), function(i) {
+      tags$span(style = sprintf("bottom:%.2f%%", at[i]), fmt_count(ticks[i]))
     })),
     tags$div(
       class = "area",
-      svg_plot(n, label = label,
-        lapply(ticks, function(tick) {
-          svg_line("grid", sprintf("M0 %.2fH%d", 100 - 100 * tick / top, n))
-        }),
-        bars(0, low, "c1"), bars(low, high, "soft")
+      svg_plot(
+        n, label = label,
+        lapply(at, function(one) svg_line("grid", sprintf("M0 %.2fH%d", 100 - one, n))), ...
       ),
-      if (any(open)) {
-        tags$div(class = "open-band", style = sprintf("width:%.2f%%", 100 * sum(open) / n))
+      if (open > 0) {
+        tags$div(class = "open-band", style = sprintf("width:%.2f%%", 100 * open / n))
       },
       hover_tips(tips)
     ),

@@ -19,7 +19,7 @@ panel <- function(title, ..., term = NULL, beside = NULL, end = NULL, footer = N
   tags$div(
     class = "card", tags$div(
       class = "card-header", tags$h2(say(title)),
-      if (!is.null(term)) info(title, say(definitions[[term]])),
+      if (!is.null(term)) info(title, definitions[[term]]),
       beside, if (!is.null(end)) tags$span(class = "end", end)
     ),
     tags$div(class = "card-body", ...),
@@ -54,7 +54,7 @@ empty_words <- function(view) {
   } else {
     say("No event was loaded for this range. Choose a longer range, or look at Pipeline.")
   }
-  state_words(say("Nothing here"), text, id = "empty")
+  state_words("Nothing here", text, id = "empty")
 }
 
 failed_words <- function(reason) {

@@ -42,7 +42,7 @@ fmt_ratio <- function(x) ifelse(is.na(x), dash, point(formatC(x, format = "f", d
 
 #' Day, month and time to the second
 fmt_moment <- function(epoch, zone) {
-  paste(axis_day(epoch, zone), format(as_instant(epoch), "%H:%M:%S", tz = zone))
+  paste(axis_day(epoch, zone), fmt_second(epoch, zone))
 }
 
 #' Day and month: 9 Nov, 9/11
@@ -58,9 +58,9 @@ week_day <- function(day) {
 
 local_day <- function(epoch, zone) as.Date(format(as_instant(epoch), "%Y-%m-%d", tz = zone))
 
-fmt_clock <- function(epoch, zone) {
-  format(as.POSIXct(epoch, origin = "1970-01-01"), "%H:%M", tz = zone)
-}
+fmt_clock <- function(epoch, zone) format(as_instant(epoch), "%H:%M", tz = zone)
+
+fmt_second <- function(epoch, zone) format(as_instant(epoch), "%H:%M:%S", tz = zone)
 
 fmt_instant <- function(epoch, zone) {
   ifelse(

@@ -31,19 +31,11 @@ mod_explore_ui <- function(id) {
 }
 
 column_menu <- function() {
-  tags$span(
-    class = "menu", "data-menu" = "columns",
-    tags$button(
-      type = "button", class = "ctl drop", "data-open" = "columns", "aria-expanded" = "false",
-      "aria-controls" = "menu-columns", say("Columns"), tags$b("data-count" = "columns")
-    ),
-    tags$div(
-      class = "pop", id = "menu-columns", role = "group", "aria-label" = say("Columns"),
-      hidden = NA,
-      tags$div(class = "options", "data-choice" = "columns",
-               menu_options(names(event_columns), say(unname(event_columns))))
-    )
-  )
+  drop_menu("columns", say("Columns"), tags$div(
+    class = "options", "data-choice" = "columns",
+    "data-default" = paste(default_columns, collapse = ","),
+    menu_options(names(event_columns), say(unname(event_columns)))
+  ))
 }
 
 event_cell <- function(column, rows, zone) {
@@ -67,7 +59,7 @@ event_cell <- function(column, rows, zone) {
 
 event_table <- function(rows, columns, zone) {
   cells <- lapply(columns, event_cell, rows = rows, zone = zone)
-  sideways(say("Events"), tags$table(
+  sideways("Events", tags$table(
     class = "table table-hover", "data-testid" = "events",
     tags$thead(tags$tr(lapply(columns, function(column) {
       tags$th(scope = "col", class = if (column == "context_product_price") "num",
@@ -89,21 +81,18 @@ mod_explore_server <- function(id, view, ask, export = NULL) {
   shiny::moduleServer(id, function(input, output, session) {
     asked <- shiny::reactive(view_range(view()))
     failed <- shiny::reactiveVal(NULL)
-    pages <- page_turner(asked, event_rows)
-    found <- function() ask("event_list", asked(), pages$cursor(), event_rows + 1L)
+    pages <- page_turner(
+      input, asked, event_rows,
+      ask_page = function(cursor) ask("event_list", asked(), cursor, event_rows + 1L),
+      cursor_at = function(row) list(at = row$event_text, id = row$event_id)
+    )
     total <- function() ask("kpis", asked())$events
-    shiny::observeEvent(input$turn, {
-      rows <- tryCatch(found(), db_error = function(error) NULL)
-      if (is.null(rows) || !nrow(rows)) return()
-      last <- rows[min(nrow(rows), event_rows), ]
-      pages$turn(input$turn, list(at = last$event_text, id = last$event_id))
-    })
     output$list <- shiny::renderUI(drawn(view, function() {
-      rows <- found()
-      if (!nrow(rows)) return(panel(say("Events"), empty_words(view())))
+      rows <- pages$found()
+      if (!nrow(rows)) return(panel("Events", empty_words(view())))
       shown <- utils::head(rows, event_rows)
       panel(
-        say("Events"), term = "events", beside = tags$span(class = "sub", say("newest first")),
+        "Events", term = "events", beside = tags$span(class = "sub", say("newest first")),
         event_table(shown, view()$columns, view()$zone),
         footer = pager(session$ns, pages$place(), nrow(shown), total(), nrow(rows) > event_rows)
       )

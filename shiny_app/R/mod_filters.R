@@ -11,32 +11,36 @@ mod_filters_ui <- function(id) {
   )
 }
 
+#' A button that opens what can be chosen, and counts what is
+drop_menu <- function(name, title, content, class = NULL) {
+  tags$span(
+    class = "menu", class = class, "data-menu" = name,
+    tags$button(
+      type = "button", class = "ctl drop", "data-open" = name, "aria-expanded" = "false",
+      "aria-controls" = paste0("menu-", name), title, tags$b("data-count" = name)
+    ),
+    tags$div(class = "pop", id = paste0("menu-", name), role = "group", "aria-label" = title,
+             hidden = NA, content)
+  )
+}
+
 #' One menu of the filter bar; what can be chosen comes from the warehouse when it is opened
 filter_menu <- function(id, field) {
   title <- say(filter_titles[[field]])
-  tags$span(
-    class = "menu f", "data-menu" = field,
-    tags$button(
-      type = "button", class = "ctl drop", "data-open" = field, "aria-expanded" = "false",
-      "aria-controls" = paste0("menu-", field), title, tags$b("data-count" = field)
-    ),
-    tags$div(
-      class = "pop", id = paste0("menu-", field), role = "group", "aria-label" = title, hidden = NA,
-      if (field == "login") {
-        tags$div(class = "options", "data-choice" = "login",
-                 menu_options(c("all", names(login_states)), say(c("All", login_states))))
-      } else {
-        shiny::tagList(
-          tags$input(
-            type = "search", class = "ctl", "data-search" = field, autocomplete = "off",
-            maxlength = "100", placeholder = say("Search"),
-            "aria-label" = paste0(title, ": ", say("Search"))
-          ),
-          shiny::uiOutput(shiny::NS(id, field))
-        )
-      }
+  content <- if (field == "login") {
+    tags$div(class = "options", "data-choice" = "login",
+             menu_options(c("all", names(login_states)), say(c("All", login_states))))
+  } else {
+    shiny::tagList(
+      tags$input(
+        type = "search", class = "ctl", "data-search" = field, autocomplete = "off",
+        maxlength = "100", placeholder = say("Search"),
+        "aria-label" = paste0(title, ": ", say("Search"))
+      ),
+      shiny::uiOutput(shiny::NS(id, field))
     )
-  )
+  }
+  drop_menu(field, title, content, class = "f")
 }
 
 menu_options <- function(values, labels, chosen = character()) {
@@ -106,7 +110,7 @@ chip_row <- function(view, labels) {
   tags$div(
     class = "chips", "data-testid" = "chips", chips,
     tags$button(type = "button", class = "ctl quiet", "data-clear" = NA, say("Clear filters")),
-    if (of_events) info(say("How a filter counts"), say(definitions[["filter"]]))
+    if (of_events) info("How a filter counts", definitions[["filter"]])
   )
 }
 

@@ -29,8 +29,8 @@ left_panel <- function(rows) {
   n <- nrow(rows) - 1L
   first <- rows$closed_sessions[1L]
   panel(
-    say("Who left where"), term = "funnel",
-    sideways(say("Who left where"), tags$table(
+    "Who left where", term = "funnel",
+    sideways("Who left where", tags$table(
       class = "table", "data-testid" = "who-left",
       tags$thead(tags$tr(
         tags$th(scope = "col", say("Left after")),
@@ -42,7 +42,7 @@ left_panel <- function(rows) {
         left <- rows$left_sessions[i]
         tags$tr(
           "data-key" = left_outcomes[i], "data-value" = exact(left),
-          tags$td(say(event_label(rows$event_name[i]))), tags$td(class = "num", fmt_count(left)),
+          tags$td(event_label(rows$event_name[i])), tags$td(class = "num", fmt_count(left)),
           tags$td(class = "num", fmt_rate(if (first > 0) left / first else NA)),
           tags$td(class = "num", fmt_count(rows$still_open_sessions[i])),
           tags$td(class = "num", fmt_seconds(rows$median_seconds[i + 1L])),

@@ -16,7 +16,7 @@ mod_pipeline_ui <- function(id) {
 
 fresh_strip <- function(fresh, zone) {
   cell <- function(title, text, key, value) {
-    small_cell(say(title), text, paste0("fresh-", key), value, say(definitions[[key]]))
+    small_cell(say(title), text, paste0("fresh-", key), value, definitions[[key]])
   }
   count <- function(title, key, column) {
     cell(title, fmt_count(fresh[[column]]), key, fresh[[column]])
@@ -27,7 +27,7 @@ fresh_strip <- function(fresh, zone) {
     cell("Newest event", fmt_instant(fresh$newest_event_at, zone), "newest",
          fresh$newest_event_at),
     small_cell(say("Events"), fmt_count(fresh$events_stored), "fresh-events", fresh$events_stored,
-               say(definitions[["stored"]])),
+               definitions[["stored"]]),
     count("Loaded", "loaded", "objects_loaded"),
     count("Quarantined", "quarantined", "objects_quarantined"),
     count("Pending", "pending", "objects_pending")
@@ -80,7 +80,7 @@ quarantine_table <- function(rows, zone) {
     tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
       tags$tr(
         "data-key" = rows$reason_code[i], "data-value" = rows$objects[i],
-        tags$td(gsub("_", " ", rows$reason_code[i])),
+        tags$td(reason_words(rows$reason_code[i])),
         tags$td(class = "num", fmt_count(rows$objects[i])),
         tags$td(class = "num", fmt_count(rows$records[i])),
         tags$td(class = "num", fmt_instant(rows$newest_at[i], zone))

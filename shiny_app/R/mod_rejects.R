@@ -30,7 +30,7 @@ reason_words <- function(code) gsub("_", " ", code)
 rejects_table <- function(rows, zone) {
   place <- ifelse(is.na(rows$object_position), say("the whole object"),
                   sayf("record %s", fmt_count(rows$object_position + 1)))
-  sideways(say("Rejected records"), tags$table(
+  sideways("Rejected records", tags$table(
     class = "table", "data-testid" = "rejects",
     tags$thead(tags$tr(lapply(say(c("Object", "Reason", "How it begins", "Since")), tags$th,
                               scope = "col"))),
@@ -77,7 +77,7 @@ mod_rejects_server <- function(id, view, ask) {
       rows <- ask("rejects", "", reject_rows + 1L)
       title <- say("Rejected records")
       if (!nrow(rows)) {
-        return(panel(title, state_words(say("Empty"), say("No record waits for a reload."))))
+        return(panel(title, state_words("Empty", "No record waits for a reload.")))
       }
       panel(
         title, term = "quarantine", rejects_table(utils::head(rows, reject_rows), view()$zone),

@@ -40,7 +40,7 @@ outcome_words <- function(rows) {
 session_table <- function(rows, zone, chosen) {
   kind <- ifelse(is.na(rows$is_new), say("not set"), ifelse(rows$is_new, say("new"),
                                                             say("returning")))
-  sideways(say("Sessions"), tags$table(
+  sideways("Sessions", tags$table(
     class = "table table-hover", "data-testid" = "sessions",
     tags$thead(tags$tr(
       lapply(say(c("Start", "Client", "Visitor", "Login state")), tags$th, scope = "col"),
@@ -82,23 +82,28 @@ pager <- function(ns, from, shown, total, more) {
 
 #' Turns pages of rows that are asked for by the last row of the page before
 #'
-#' @param view A reactive: whatever changes in it begins at the first page.
-#' @return A list of functions: cursor() of the page shown, place() of its first row, and
-#'   turn(direction, last) with the cursor of its last row.
-page_turner <- function(view, rows) {
+#' @param input Of the module: its `turn` is newer or older. @param view A reactive: whatever
+#'   changes in it begins at the first page. @param rows On a page.
+#' @param ask_page A function of a cursor: rows, one more than on a page where there are more.
+#' @param cursor_at A function of a row: the cursor of what comes after it.
+#' @return A list of functions: found() of the page shown, as ask_page gives it, and place() of
+#'   its first row.
+page_turner <- function(input, view, rows, ask_page, cursor_at) {
   state <- shiny::reactiveVal(list())
   passed <- function() if (identical(state()$view, view())) state()$passed else list()
-  list(
-    cursor = function() {
-      if (length(passed())) passed()[[length(passed())]]
-    },
-    place = function() length(passed()) * rows + 1L,
-    turn = function(direction, last) {
-      before <- passed()
-      after <- if (direction == "older") c(before, list(last)) else utils::head(before, -1L)
-      state(list(view = view(), passed = after))
+  found <- function() ask_page(if (length(passed())) passed()[[length(passed())]])
+  shiny::observeEvent(input$turn, {
+    page <- tryCatch(found(), db_error = function(error) NULL)
+    if (is.null(page) || !nrow(page)) return()
+    before <- passed()
+    after <- if (input$turn == "older") {
+      c(before, list(cursor_at(page[min(nrow(page), rows), ])))
+    } else {
+      utils::head(before, -1L)
     }
-  )
+    state(list(view = view(), passed = after))
+  })
+  list(found = found, place = function() length(passed()) * rows + 1L)
 }
 
 trail_line <- function(row, zone) {
@@ -107,9 +112,9 @@ trail_line <- function(row, zone) {
   product <- if (!is.na(row$product_name)) row$product_name else row$product_id
   tags$li(
     class = if (row$event_name %in% carts) "key1", "data-key" = row$event_id,
-    tags$time(format(as_instant(row$event_at), "%H:%M:%S", tz = zone)), tags$span(class = "m"),
+    tags$time(fmt_second(row$event_at, zone)), tags$span(class = "m"),
     tags$span(
-      say(event_label(row$event_name)),
+      event_label(row$event_name),
       if (!is.na(product)) tags$span(class = "sub", paste0(product, price))
     )
   )
@@ -132,15 +137,15 @@ trail <- function(rows, zone) {
 one_panel <- function(view, ask) {
   title <- say("One session, in order")
   if (is.na(view$session)) {
-    return(panel(title, state_words(say("No session chosen"),
-                                    say("Choose the start of one in the list."))))
+    return(panel(title, state_words("No session chosen",
+                                    "Choose the start of one in the list.")))
   }
   rows <- ask("session_events", view$session, trail_rows)
   if (!nrow(rows)) {
     words <- say("Nothing is stored of this session: it was erased, or is older than what is kept.")
-    return(panel(title, state_words(say("Nothing here"), words, id = "no-session")))
+    return(panel(title, state_words("Nothing here", words, id = "no-session")))
   }
-  day <- short_day(as.Date(format(as_instant(rows$event_at[1L]), tz = view$zone)))
+  day <- axis_day(rows$event_at[1L], view$zone)
   panel(
     title, end = tags$span(class = "sub", day), trail(rows, view$zone),
     footer = if (nrow(rows) == trail_rows) sayf("The first %s events.", fmt_count(trail_rows))
@@ -154,26 +159,23 @@ mod_sessions_server <- function(id, view, ask) {
       of <- view()
       list(range = view_range(of), outcome = of$outcome)
     })
-    pages <- page_turner(asked, session_rows)
-    found <- function() {
-      ask("session_list", asked()$range, asked()$outcome, pages$cursor(), session_rows + 1L)
-    }
-    shiny::observeEvent(input$turn, {
-      rows <- tryCatch(found(), db_error = function(error) NULL)
-      if (is.null(rows) || !nrow(rows)) return()
-      last <- rows[min(nrow(rows), session_rows), ]
-      pages$turn(input$turn, list(at = last$started_text, no = exact(last$session_no)))
-    })
+    pages <- page_turner(
+      input, asked, session_rows,
+      ask_page = function(cursor) {
+        ask("session_list", asked()$range, asked()$outcome, cursor, session_rows + 1L)
+      },
+      cursor_at = function(row) list(at = row$started_text, no = exact(row$session_no))
+    )
     output$list <- shiny::renderUI(drawn(view, function() {
-      rows <- found()
-      head <- segment("outcome", say("Outcome"), say(outcomes), class = "seg small wraps",
+      rows <- pages$found()
+      head <- segment("outcome", "Outcome", outcomes, class = "seg small wraps",
                       chosen = view()$outcome)
-      if (!nrow(rows)) return(panel(say("Sessions"), end = head, empty_words(view())))
+      if (!nrow(rows)) return(panel("Sessions", end = head, empty_words(view())))
       shown <- utils::head(rows, session_rows)
       funnel <- if (grepl("^left", asked()$outcome)) ask("funnel", asked()$range)
       total <- outcome_count(asked()$outcome, ask("kpis", asked()$range), funnel)
       panel(
-        say("Sessions"), term = "sessions", beside = tags$span(class = "sub", say("newest first")),
+        "Sessions", term = "sessions", beside = tags$span(class = "sub", say("newest first")),
         end = head, session_table(shown, view()$zone, view()$session),
         footer = pager(session$ns, pages$place(), nrow(shown), total, nrow(rows) > session_rows)
       )

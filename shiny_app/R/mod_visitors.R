@@ -19,11 +19,11 @@ mod_visitors_ui <- function(id) {
 
 visitor_strip <- function(facts, before, kpis, kpis_before) {
   count <- function(key, term, now, was) {
-    small_cell(say(term), fmt_count(now), paste0("visitor-", key), now, say(definitions[[key]]),
+    small_cell(say(term), fmt_count(now), paste0("visitor-", key), now, definitions[[key]],
                change_tag(change_words(now, was)))
   }
   other <- function(key, term, value, words, was) {
-    small_cell(say(term), words(value), paste0("visitor-", key), value, say(definitions[[key]]),
+    small_cell(say(term), words(value), paste0("visitor-", key), value, definitions[[key]],
                if (!is.na(was)) tags$span(class = "was", sayf("was %s", words(was))))
   }
   tags$section(
@@ -49,7 +49,7 @@ fresh_panel <- function(view, rows) {
     fmt_count(rows$unset_sessions)
   )
   panel(
-    say("New and returning visitors"), term = "new",
+    "New and returning visitors", term = "new",
     end = tags$span(
       class = "keys", tags$span(class = "key s", say("new")),
       tags$span(class = "key s soft", say("returning")),
@@ -62,8 +62,8 @@ fresh_panel <- function(view, rows) {
                     axis_marks(rows$bucket_at, view$bucket, view$zone), tips,
                     say("New and returning visitors"))
     ),
-    as_table(say(c("From", "New visitors", "Returning visitors", "New sessions",
-                   "Returning sessions", "Sessions without a client")), table),
+    as_table(c("From", "New visitors", "Returning visitors", "New sessions",
+               "Returning sessions", "Sessions without a client"), table),
     footer = if (any(rows$marked)) {
       say("Within 30 days of the first data old visitors look new.")
     }
@@ -80,7 +80,7 @@ cohort_range <- function(view) {
 }
 
 cohort_words <- function(epoch, cohort, zone) {
-  first <- as.Date(format(as_instant(epoch), tz = zone))
+  first <- local_day(epoch, zone)
   if (cohort == "day") short_day(first) else paste(short_day(first), dash, short_day(first + 6L))
 }
 
@@ -108,7 +108,7 @@ retention_table <- function(rows, cohort, zone) {
              "</td>", collapse = ""), "</tr>"
     )
   }, "")
-  sideways(say("Retention"), tags$table(
+  sideways("Retention", tags$table(
     class = "tri", "data-testid" = "retention",
     tags$thead(tags$tr(
       tags$th(scope = "col", say(if (cohort == "week") "First week" else "First day")),
@@ -120,8 +120,8 @@ retention_table <- function(rows, cohort, zone) {
 
 retention_panel <- function(view, rows) {
   panel(
-    say("Retention"), term = "retention",
-    end = segment("cohort", say("Cohort"), cohorts, class = "seg small", chosen = view$cohort),
+    "Retention", term = "retention",
+    end = segment("cohort", "Cohort", cohorts, class = "seg small", chosen = view$cohort),
     retention_table(rows, view$cohort, view$zone),
     footer = tags$span(
       if (view$cohort == "week") say("Weeks begin on Monday."), " ",
@@ -163,13 +163,13 @@ mod_visitors_server <- function(id, view, ask) {
     output$fresh <- shiny::renderUI(drawn(view, function() {
       rows <- ask("new_returning", view_range(view()), view()$bucket)
       if (sum(rows$new_visitors, rows$returning_visitors) == 0) {
-        return(panel(say("New and returning visitors"), empty_words(view())))
+        return(panel("New and returning visitors", empty_words(view())))
       }
       fresh_panel(view(), rows)
     }))
     output$retention <- shiny::renderUI(drawn(view, function() {
       rows <- ask("retention", cohort_range(view()), view()$cohort)
-      if (sum(rows$cohort) == 0) return(panel(say("Retention"), empty_words(view())))
+      if (sum(rows$cohort) == 0) return(panel("Retention", empty_words(view())))
       # Not the days or weeks before the first visitor.
       retention_panel(view(), rows[rows$cohort_at >= min(rows$cohort_at[rows$cohort > 0]), ])
     }))

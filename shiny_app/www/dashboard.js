@@ -3,8 +3,6 @@
   "use strict";
   var defaults = { page: "overview", range: "7d", from: "", to: "", login: "", zone: "Asia/Ho_Chi_Minh",
     bucket: "", measure: "visitors", cohort: "week", outcome: "all", session: "", columns: "", lang: "" };
-  var shownColumns = ["event_timestamp", "event_name", "context_product_name", "context_product_category",
-    "context_product_price", "user_login_state", "client_id", "session_id", "event_id"];
   // What these may be; the server says which bucket fits a range.
   var words = { bucket: /^(hour|day|week)?$/, measure: /^(visitors|sessions|events)$/, cohort: /^(day|week)$/,
     outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^\d{0,9}$/, columns: /^[a-z_,]{0,400}$/, lang: /^(en|vi)?$/ };
@@ -74,7 +72,8 @@
     return location.pathname + (text ? "?" + text : "");
   }
 
-  function columns() { return view.columns ? view.columns.split(",") : shownColumns; }
+  function defaultColumns() { return document.querySelector("[data-choice=columns]").dataset.default; }
+  function columns() { return (view.columns || defaultColumns()).split(","); }
   function logins() { return view.login ? view.login.split(",") : []; }
 
   function pressed(choice, value) {
@@ -190,7 +189,7 @@
     } else if (choice === "columns") {
       var left = columns().filter(function (one) { return one !== value; });
       if (left.length === columns().length) left.push(value);
-      change({ columns: left.join(",") === shownColumns.join(",") ? "" : left.join(",") });
+      change({ columns: left.join(",") === defaultColumns() ? "" : left.join(",") });
     } else if (lists.indexOf(choice) >= 0) {
       var chosen = {};
       chosen[choice] = view[choice].concat(value);
