@@ -17,6 +17,25 @@ END;
 COMMENT ON FUNCTION etl.has_outcome(etl.session_facts, text, timestamptz)
 IS 'Whether a session ended so: all, converted, bounced, or left the closed funnel at left_view, left_add, left_checkout; NULL for another word.';
 
+-- Rows lie in time's order, so a page that is looked for in growing windows reads little more than it shows.
+CREATE FUNCTION etl.windows_back(from_at timestamptz, to_at timestamptz, newest interval)
+RETURNS TABLE (begins_at timestamptz, ends_at timestamptz)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    ends_at := to_at;
+    WHILE ends_at > from_at LOOP
+        begins_at := greatest(from_at, ends_at - newest);
+        RETURN NEXT;
+        ends_at := begins_at;
+        newest := newest * 4;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl.windows_back(timestamptz, timestamptz, interval)
+IS 'A range cut into windows, the newest first, each four times as long as the one before.';
+
 CREATE FUNCTION dashboard.session_list(
     from_at timestamptz, to_at timestamptz, zone text, filter jsonb DEFAULT NULL, outcome text DEFAULT 'all',
     before_at timestamptz DEFAULT NULL, before_no integer DEFAULT NULL, max_rows integer DEFAULT 50
@@ -34,27 +53,23 @@ DECLARE
     n etl.numbers := etl.filter_numbers(filter);
     open_after timestamptz := etl.open_after();
     rows_left integer := least(max_rows, 1000);
-    window_to timestamptz := to_at;
-    window_from timestamptz;
-    span interval := '2 hours';
+    span record;
     got integer;
 BEGIN
     IF outcome NOT IN ('all', 'converted', 'bounced', 'left_view', 'left_add', 'left_checkout') THEN
         RAISE EXCEPTION 'there is no outcome %', outcome USING ERRCODE = '22023';
     END IF;
-    IF before_at < to_at THEN
-        window_to := before_at + interval '1 microsecond';
-    END IF;
-    -- From the newest on in growing windows: sessions lie in time's order, so a page reads what it shows.
-    WHILE rows_left > 0 AND window_to > from_at LOOP
-        window_from := greatest(from_at, window_to - span);
+    FOR span IN
+        SELECT w.* FROM etl.windows_back(from_at, least(to_at, before_at + interval '1 microsecond'), '2 hours') AS w
+    LOOP
+        EXIT WHEN rows_left <= 0;
         RETURN QUERY
         SELECT
             p.session_no, p.session_id, v.client_id, p.started_at, p.ended_at, p.events, p.views, t.key,
             v.first_seen_at = p.client_first_at AND coalesce(p.client_first_id = v.first_event_id, true),
             p.is_engaged, p.has_add, p.has_checkout_start, p.is_completed, p.ended_at > open_after
         FROM (
-            SELECT s.* FROM etl.sessions_in(window_from, window_to, n) AS s
+            SELECT s.* FROM etl.sessions_in(span.begins_at, span.ends_at, n) AS s
             WHERE
                 NOT etl.is_robot(s.events) AND etl.has_outcome(s, outcome, open_after)
                 AND (before_at IS NULL OR (s.started_at, s.session_no) < (before_at, before_no))
@@ -66,8 +81,6 @@ BEGIN
         ORDER BY p.started_at DESC, p.session_no DESC;
         GET DIAGNOSTICS got = ROW_COUNT;
         rows_left := rows_left - got;
-        window_to := window_from;
-        span := span * 4;
     END LOOP;
 END
 $$;
@@ -174,16 +187,13 @@ AS $$
 DECLARE
     n etl.numbers := etl.filter_numbers(filter);
     rows_left integer := least(max_rows, 1000);
-    window_to timestamptz := to_at;
-    window_from timestamptz;
-    span interval := '10 minutes';
+    span record;
     got integer;
 BEGIN
-    IF before_at < to_at THEN
-        window_to := before_at + interval '1 microsecond';
-    END IF;
-    WHILE rows_left > 0 AND window_to > from_at LOOP
-        window_from := greatest(from_at, window_to - span);
+    FOR span IN
+        SELECT w.* FROM etl.windows_back(from_at, least(to_at, before_at + interval '1 microsecond'), '10 minutes') AS w
+    LOOP
+        EXIT WHEN rows_left <= 0;
         RETURN QUERY
         SELECT
             c.event_id, c.event_timestamp, c.event_name, c.user_id, c.user_login_state, c.identity_source,
@@ -191,7 +201,7 @@ BEGIN
             c.context_product_category, c.context_product_brand, c.context_product_price,
             c.context_product_discount_price, c.context_product_url_path, p.session_no
         FROM (
-            SELECT f.event_at, f.event_id, f.session_no FROM etl.events_in(window_from, window_to, n) AS f
+            SELECT f.event_at, f.event_id, f.session_no FROM etl.events_in(span.begins_at, span.ends_at, n) AS f
             WHERE before_at IS NULL OR (f.event_at, f.event_id) < (before_at, before_id)
             ORDER BY f.event_at DESC, f.event_id DESC
             LIMIT rows_left
@@ -200,8 +210,6 @@ BEGIN
         ORDER BY p.event_at DESC, p.event_id DESC;
         GET DIAGNOSTICS got = ROW_COUNT;
         rows_left := rows_left - got;
-        window_to := window_from;
-        span := span * 4;
     END LOOP;
 END
 $$;

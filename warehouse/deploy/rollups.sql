@@ -184,8 +184,8 @@ BEGIN
             cart_value_missing, cart_value, visitors
         )
         SELECT
-            k.category_no, k.login_no, s.at, 0, 0, 0,
-            $2 * count(*) FILTER (WHERE s.is_counted), $2 * count(*) FILTER (WHERE NOT s.is_counted),
+            k.category_no, k.login_no, date_bin('30 minutes', f.started_at, $1), 0, 0, 0,
+            $2 * count(s.session_no), $2 * (count(*) - count(s.session_no)),
             $2 * count(*) FILTER (WHERE s.is_completed), $2 * count(*) FILTER (WHERE s.is_engaged),
             $2 * count(*) FILTER (WHERE s.has_product_view),
             $2 * count(*) FILTER (WHERE s.has_product_view AND s.has_add),
@@ -196,28 +196,14 @@ BEGIN
             $2 * coalesce(sum(s.views), 0), $2 * coalesce(sum(s.cart_value_missing), 0),
             $2 * coalesce(sum(s.cart_value), 0),
             public.rb_build('{}')
-        FROM (
-            SELECT
-                c.is_counted, date_bin('30 minutes', f.started_at, $1) AS at, f.login_no, f.categories,
-                c.is_counted AND f.is_completed AS is_completed, c.is_counted AND f.is_engaged AS is_engaged,
-                c.is_counted AND f.has_product_view AS has_product_view, c.is_counted AND f.has_add AS has_add,
-                c.is_counted AND f.is_abandoned AS is_abandoned,
-                c.is_counted AND f.has_checkout_start AS has_checkout_start,
-                CASE WHEN c.is_counted THEN f.add_at END AS add_at,
-                CASE WHEN c.is_counted THEN f.start_at END AS start_at,
-                CASE WHEN c.is_counted THEN f.complete_at END AS complete_at,
-                CASE WHEN c.is_counted THEN f.views END AS views,
-                CASE WHEN c.is_counted THEN f.cart_value_missing END AS cart_value_missing,
-                CASE WHEN c.is_counted THEN f.cart_value END AS cart_value
-            FROM %s AS f
-            CROSS JOIN LATERAL (SELECT NOT etl.is_robot(f.events) AS is_counted) AS c
-            WHERE f.started_at >= $3 AND f.started_at < $4
-            OFFSET 0
-        ) AS s
+        FROM %s AS f
+        -- Of a robot nothing but its being one is counted.
+        LEFT JOIN LATERAL (SELECT f.* WHERE NOT etl.is_robot(f.events)) AS s ON true
         CROSS JOIN LATERAL (
-            SELECT c.no AS category_no, s.login_no FROM unnest(s.categories) AS c (no)
-            UNION ALL VALUES (0::smallint, s.login_no), (0::smallint, 0::smallint)
+            SELECT c.no AS category_no, f.login_no FROM unnest(f.categories) AS c (no)
+            UNION ALL VALUES (0::smallint, f.login_no), (0::smallint, 0::smallint)
         ) AS k
+        WHERE f.started_at >= $3 AND f.started_at < $4
         GROUP BY 1, 2, 3
     $query$, sessions) USING etl.grid_origin(), sign, from_at, to_at;
 END
@@ -359,21 +345,32 @@ AS $$
 DECLARE
     touched text := 'SELECT s.session_no, s.started_at, s.events FROM etl.current_sessions AS s';
     touched_facts text := 'etl.touched_facts';
+    -- Facts are read twice below: those of touched sessions are mostly staged, any others are kept.
+    kept text := 'NOT MATERIALIZED';
 BEGIN
     IF sessions IS NOT NULL THEN
         touched := 'SELECT s.session_no, s.started_at, s.events FROM unnest($1) AS t (session_no)'
             ' INNER JOIN etl.session_facts AS s ON s.session_no = t.session_no';
         touched_facts := '(SELECT f.* FROM unnest($1) AS t (session_no)'
             ' INNER JOIN etl.event_facts AS f ON f.session_no = t.session_no)';
+        kept := 'MATERIALIZED';
     END IF;
     RETURN QUERY EXECUTE format($query$
         WITH session AS MATERIALIZED (
-            %1$s
+            %s
+        ),
+
+        event AS %s (
+            SELECT f.session_no, f.event_at, f.name_no, f.product_no, f.category_no, f.brand_no
+            FROM %s AS f
+            WHERE f.name_no IN (
+                etl.name_no('product_view'), etl.name_no('add_to_cart_click'), etl.name_no('checkout_complete')
+            )
         ),
 
         complete AS (
-            SELECT f.session_no, max(f.event_at) AS at FROM %2$s AS f
-            WHERE f.name_no = etl.name_no('checkout_complete') GROUP BY f.session_no
+            SELECT e.session_no, max(e.event_at) AS at FROM event AS e
+            WHERE e.name_no = etl.name_no('checkout_complete') GROUP BY e.session_no
         )
 
         SELECT
@@ -381,19 +378,19 @@ BEGIN
             coalesce(m.first_add_at <= c.at, false)
         FROM (
             SELECT
-                f.session_no, etl.item_kind(grouping(f.product_no, f.category_no, f.brand_no)) AS kind,
-                coalesce(f.product_no, f.category_no, f.brand_no) AS item_no,
-                bool_or(f.name_no = etl.name_no('product_view')) AS is_viewed,
-                min(f.event_at) FILTER (WHERE f.name_no = etl.name_no('add_to_cart_click')) AS first_add_at
-            FROM %2$s AS f
-            WHERE f.name_no IN (etl.name_no('product_view'), etl.name_no('add_to_cart_click'))
+                e.session_no, etl.item_kind(grouping(e.product_no, e.category_no, e.brand_no)) AS kind,
+                coalesce(e.product_no, e.category_no, e.brand_no) AS item_no,
+                bool_or(e.name_no = etl.name_no('product_view')) AS is_viewed,
+                min(e.event_at) FILTER (WHERE e.name_no = etl.name_no('add_to_cart_click')) AS first_add_at
+            FROM event AS e
+            WHERE e.name_no <> etl.name_no('checkout_complete')
             GROUP BY
-                GROUPING SETS ((f.session_no, f.product_no), (f.session_no, f.category_no), (f.session_no, f.brand_no))
+                GROUPING SETS ((e.session_no, e.product_no), (e.session_no, e.category_no), (e.session_no, e.brand_no))
         ) AS m
         INNER JOIN session AS s ON s.session_no = m.session_no AND NOT etl.is_robot(s.events)
         LEFT JOIN complete AS c ON c.session_no = m.session_no
         WHERE m.item_no IS NOT NULL
-    $query$, touched, touched_facts) USING sessions;
+    $query$, touched, kept, touched_facts) USING sessions;
 END
 $$;
 COMMENT ON FUNCTION etl.item_marks(integer[])

@@ -14,6 +14,7 @@ DROP FUNCTION etl.event_rows(timestamptz, uuid);
 DROP FUNCTION dashboard.session_shapes(timestamptz, timestamptz, text, jsonb);
 DROP FUNCTION dashboard.session_events(integer, integer);
 DROP FUNCTION dashboard.session_list(timestamptz, timestamptz, text, jsonb, text, timestamptz, integer, integer);
+DROP FUNCTION etl.windows_back(timestamptz, timestamptz, interval);
 DROP FUNCTION etl.has_outcome(etl.session_facts, text, timestamptz);
 
 COMMIT;
