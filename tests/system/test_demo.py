@@ -136,7 +136,7 @@ def second(demo: Running) -> SecondRun:
     (transfer,) = [bucket["Name"] for bucket in buckets if "transfer" in bucket["Name"]]
     with transfers.Recorder(demo.client("s3"), transfer) as recorder:
         recaps = demo.play("site.yml")
-    return SecondRun(recaps, list(recorder.bodies.values()))
+    return SecondRun(recaps, recorder.bodies)
 
 
 def test_a_second_run_of_the_playbooks_changes_nothing(second: SecondRun) -> None:

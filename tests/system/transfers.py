@@ -1,36 +1,36 @@
-"""What Ansible sends through its S3 bucket, seen while it lies there: the plugin deletes it after use."""
+"""What Ansible sends through its S3 bucket: the plugin deletes it after use, so the bucket keeps versions meanwhile."""
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 
-class Recorder(threading.Thread):
-    """Reads every object that appears in a bucket, until told to stop; a context manager."""
+class Recorder:
+    """Keeps every object that is put into a bucket, deleted ones as well; a context manager."""
 
     def __init__(self, s3: Any, bucket: str) -> None:
-        super().__init__(daemon=True)
         self._s3, self._bucket = s3, bucket
-        self._over = threading.Event()
-        self.bodies: dict[tuple[str, str], bytes] = {}
-
-    def run(self) -> None:
-        while not self._over.wait(0.05):
-            listed = self._s3.list_objects_v2(Bucket=self._bucket)
-            for item in listed.get("Contents", []):
-                version = (item["Key"], item["ETag"])
-                if version not in self.bodies:
-                    try:
-                        answer = self._s3.get_object(Bucket=self._bucket, Key=item["Key"])
-                        self.bodies[version] = answer["Body"].read()
-                    except self._s3.exceptions.NoSuchKey:
-                        continue
+        self.bodies: list[bytes] = []
 
     def __enter__(self) -> Recorder:
-        self.start()
+        self._version("Enabled")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self.join(10)
+        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket)
+        for page in pages:
+            for item in page.get("Versions", []):
+                answer = self._s3.get_object(
+                    Bucket=self._bucket, Key=item["Key"], VersionId=item["VersionId"]
+                )
+                self.bodies.append(answer["Body"].read())
+            for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                self._s3.delete_object(
+                    Bucket=self._bucket, Key=item["Key"], VersionId=item["VersionId"]
+                )
+        self._version("Suspended")
+
+    def _version(self, status: str) -> None:
+        self._s3.put_bucket_versioning(
+            Bucket=self._bucket, VersioningConfiguration={"Status": status}
+        )
