@@ -7,6 +7,9 @@ SET LOCAL ROLE dwh_owner;
 -- A run that is under way ends first; the next one finds the new functions.
 SELECT pg_advisory_xact_lock(hashtext('etl_loader'));
 
+-- Made anew by a later change.
+DROP FUNCTION etl.erase(text, text);
+
 CREATE OR REPLACE FUNCTION etl.start_run(request jsonb) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -130,11 +133,7 @@ DECLARE
     edge timestamptz := etl.retention_edge();
     span record;
 BEGIN
-    DELETE FROM etl.staged_events AS e USING etl.erased_events AS x WHERE x.event_id = e.event_id;
-    GET DIAGNOSTICS erased = ROW_COUNT;
-    DELETE FROM etl.staged_events AS e WHERE e.event_timestamp < edge;
-    GET DIAGNOSTICS expired = ROW_COUNT;
-    ANALYZE etl.staged_objects, etl.staged_events;
+    ANALYZE etl.staged_objects;
 
     -- The ledger first: everything below refers to its numbers.
     INSERT INTO etl.objects AS o (
@@ -155,6 +154,11 @@ BEGIN
     -- An older version of the key that was never loaded has been replaced by this one.
     DELETE FROM etl.objects AS o USING etl.staged_objects AS s
     WHERE o.object_key = s.object_key AND o.etag <> s.etag AND o.status = 'pending';
+
+    erased := etl.set_aside_erased();
+    DELETE FROM etl.staged_events AS e WHERE e.event_timestamp < edge;
+    GET DIAGNOSTICS expired = ROW_COUNT;
+    ANALYZE etl.staged_events;
 
     -- Ids in their own order: random inserts into the primary key cost several times as much.
     WITH first AS (
@@ -405,151 +409,6 @@ END
 $$;
 COMMENT ON FUNCTION etl.drop_expired()
 IS 'Drops the month partitions before the retention edge with their ids, freezes the sessions they belong to, and returns how many.';
-
-CREATE OR REPLACE FUNCTION etl.forget_visitors(numbers integer[]) RETURNS void
-LANGUAGE sql
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    -- Days before the retention edge are not counted anew: there only the visitor's bit goes.
-    UPDATE etl.segments AS s SET visitors = public.rb_andnot(s.visitors, public.rb_build(forget_visitors.numbers))
-    WHERE public.rb_intersect(s.visitors, public.rb_build(forget_visitors.numbers));
-    UPDATE etl.first_seen AS f SET visitors = public.rb_andnot(f.visitors, public.rb_build(forget_visitors.numbers))
-    WHERE public.rb_intersect(f.visitors, public.rb_build(forget_visitors.numbers));
-END;
-COMMENT ON FUNCTION etl.forget_visitors(integer[]) IS 'Takes erased visitors out of every bitmap.';
-
-CREATE OR REPLACE FUNCTION etl.relabel(ids uuid[]) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    products text[];
-BEGIN
-    UPDATE etl.terms AS t SET label = NULL, labelled_at = NULL, labelled_by = NULL
-    WHERE t.labelled_by = ANY (ids) AND t.key <> 'not set';
-    WITH lost AS (
-        DELETE FROM etl.product_labels AS l
-        WHERE
-            (l.name).labelled_by = ANY (ids) OR (l.category).labelled_by = ANY (ids)
-            OR (l.brand).labelled_by = ANY (ids) OR (l.price).labelled_by = ANY (ids)
-        RETURNING l.product_no
-    )
-
-    SELECT array_agg(DISTINCT p.product_id) INTO products
-    FROM lost AS l INNER JOIN etl.products AS p ON p.product_no = l.product_no;
-    -- The newest events that are left of what lost its label are read as if they came now.
-    PERFORM etl.begin_deriving();
-    TRUNCATE etl.staged_events;
-    INSERT INTO etl.staged_events
-    SELECT 0, 0, e.*
-    FROM public.clickstream_events AS e
-    WHERE
-        e.context_product_id = ANY (products) OR EXISTS (
-            SELECT FROM etl.terms AS t
-            WHERE t.label IS NULL AND t.term_no <> 2 AND t.key = CASE t.field
-                WHEN 'event_name' THEN etl.value_key(e.event_name)
-                WHEN 'category' THEN etl.value_key(e.context_product_category)
-                WHEN 'brand' THEN etl.value_key(e.context_product_brand)
-                ELSE etl.login_state(e.user_login_state)
-            END
-        );
-    ANALYZE etl.staged_events;
-    PERFORM etl.number_terms(), etl.number_products();
-    TRUNCATE etl.staged_events;
-    PERFORM etl.begin_deriving();
-END
-$$;
-COMMENT ON FUNCTION etl.relabel(uuid[])
-IS 'Gives what was labelled by erased events the label of the newest event that is left.';
-
-CREATE OR REPLACE FUNCTION etl.erase(client text, account text DEFAULT NULL) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    zone text := etl.shop_zone();
-    ids uuid[];
-    days date[];
-    clients text[];
-    gone integer[];
-BEGIN
-    PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
-    SELECT
-        coalesce(array_agg(e.event_id), '{}'),
-        coalesce(array_agg(DISTINCT (e.event_timestamp AT TIME ZONE zone)::date), '{}'),
-        coalesce(array_agg(DISTINCT e.client_id) FILTER (WHERE e.client_id IS NOT NULL), '{}')
-    INTO ids, days, clients
-    FROM public.clickstream_events AS e
-    WHERE e.client_id = client OR e.user_id = account;
-    -- Frozen sessions outlive their events: the visitor may be known by them alone.
-    clients := clients || coalesce(ARRAY[client], '{}');
-    days := days || ARRAY(
-        SELECT DISTINCT (v.first_seen_at AT TIME ZONE zone)::date FROM etl.visitors AS v
-        WHERE v.client_id = ANY (clients)
-    );
-
-    PERFORM etl.begin_deriving();
-    INSERT INTO etl.touched_sessions (session_no, is_new)
-    SELECT DISTINCT f.session_no, false
-    FROM unnest(ids) AS i (event_id)
-    INNER JOIN etl.event_facts AS f ON f.event_id = i.event_id
-    INNER JOIN etl.session_facts AS s ON s.session_no = f.session_no
-    WHERE NOT s.is_frozen;
-    INSERT INTO etl.staged_loose (visitor_no, from_at, to_at)
-    SELECT f.visitor_no, min(f.event_at), max(f.event_at)
-    FROM unnest(ids) AS i (event_id) INNER JOIN etl.event_facts AS f ON f.event_id = i.event_id
-    WHERE NOT f.has_session_id AND f.visitor_no IS NOT NULL
-    GROUP BY f.visitor_no;
-    PERFORM etl.touch_loose();
-
-    INSERT INTO etl.erased_events (event_id) SELECT unnest(ids) ON CONFLICT DO NOTHING;
-    DELETE FROM etl.duplicates AS d WHERE d.event_id IN (SELECT unnest(ids));
-    DELETE FROM etl.event_ids AS i WHERE i.event_id IN (SELECT unnest(ids));
-    DELETE FROM etl.event_facts AS f WHERE f.event_id IN (SELECT unnest(ids));
-    DELETE FROM public.clickstream_events AS e WHERE e.client_id = client OR e.user_id = account;
-    UPDATE etl.quarantine AS q SET sample = ''
-    WHERE
-        position(convert_to(nullif(client, ''), 'UTF8') IN q.sample) > 0
-        OR position(convert_to(nullif(account, ''), 'UTF8') IN q.sample) > 0;
-
-    PERFORM etl.split_loose();
-    PERFORM etl.recount_sessions();
-    DELETE FROM etl.session_facts AS s USING etl.visitors AS v
-    WHERE v.client_id = client AND s.visitor_no = v.visitor_no AND s.is_frozen;
-
-    WITH seen AS (
-        SELECT DISTINCT ON (v.visitor_no) v.visitor_no, e.event_timestamp AS at, e.event_id
-        FROM etl.visitors AS v LEFT JOIN public.clickstream_events AS e ON e.client_id = v.client_id
-        WHERE v.client_id = ANY (clients)
-        ORDER BY v.visitor_no, e.event_timestamp, e.event_id
-    ),
-
-    lost AS (
-        DELETE FROM etl.visitors AS v USING seen AS s
-        WHERE v.visitor_no = s.visitor_no AND s.at IS NULL
-        RETURNING v.visitor_no
-    ),
-
-    kept AS (
-        UPDATE etl.visitors AS v SET first_seen_at = s.at, first_event_id = s.event_id FROM seen AS s
-        WHERE v.visitor_no = s.visitor_no AND s.at IS NOT NULL
-        RETURNING (v.first_seen_at AT TIME ZONE zone)::date AS day
-    )
-
-    SELECT
-        coalesce((SELECT array_agg(l.visitor_no) FROM lost AS l), '{}'),
-        days || coalesce((SELECT array_agg(k.day) FROM kept AS k), '{}')
-    INTO gone, days;
-    PERFORM etl.recount_days(days || etl.touched_days());
-    PERFORM etl.forget_visitors(gone);
-    PERFORM etl.relabel(ids);
-    INSERT INTO etl.runs (request, result, ended_at, chunks)
-    VALUES ('{"erase": true}', 'loaded', clock_timestamp(), 1);
-    RETURN cardinality(ids);
-END
-$$;
-COMMENT ON FUNCTION etl.erase(text, text)
-IS 'Erases the events of a visitor (client_id) or of an account (user_id) for good, and returns how many; the raw objects are not its business.';
 
 CREATE OR REPLACE FUNCTION etl.last_full_listing() RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER

@@ -1,11 +1,8 @@
 -- Revert clickstream_dw:loading from pg
 BEGIN;
-DROP FUNCTION etl.relabel(uuid[]);
-DROP FUNCTION etl.forget_visitors(integer[]);
 DROP FUNCTION etl.drop_expired_rollups();
 DROP FUNCTION etl.book_copies();
 DROP FUNCTION etl.last_full_listing();
-DROP FUNCTION etl.erase(text, text);
 DROP FUNCTION etl.drop_expired();
 DROP FUNCTION etl.window_start(timestamptz);
 DROP FUNCTION etl.quarantined_objects();

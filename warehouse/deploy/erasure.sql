@@ -1,0 +1,429 @@
+-- Deploy clickstream_dw:erasure to pg
+BEGIN;
+
+SET LOCAL client_min_messages = warning;
+SET LOCAL ROLE dwh_owner;
+
+CREATE FUNCTION etl.forget_visitors(numbers integer[]) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    -- Days before the retention edge are not counted anew: there only the visitor's bit goes.
+    UPDATE etl.segments AS s SET visitors = public.rb_andnot(s.visitors, public.rb_build(forget_visitors.numbers))
+    WHERE public.rb_intersect(s.visitors, public.rb_build(forget_visitors.numbers));
+    UPDATE etl.first_seen AS f SET visitors = public.rb_andnot(f.visitors, public.rb_build(forget_visitors.numbers))
+    WHERE public.rb_intersect(f.visitors, public.rb_build(forget_visitors.numbers));
+END;
+COMMENT ON FUNCTION etl.forget_visitors(integer[]) IS 'Takes erased visitors out of every bitmap.';
+
+CREATE FUNCTION etl.relabel(ids uuid[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    products text[];
+BEGIN
+    UPDATE etl.terms AS t SET label = NULL, labelled_at = NULL, labelled_by = NULL
+    WHERE t.labelled_by = ANY (ids) AND t.key <> 'not set';
+    WITH lost AS (
+        DELETE FROM etl.product_labels AS l
+        WHERE
+            (l.name).labelled_by = ANY (ids) OR (l.category).labelled_by = ANY (ids)
+            OR (l.brand).labelled_by = ANY (ids) OR (l.price).labelled_by = ANY (ids)
+        RETURNING l.product_no
+    )
+
+    SELECT array_agg(DISTINCT p.product_id) INTO products
+    FROM lost AS l INNER JOIN etl.products AS p ON p.product_no = l.product_no;
+    -- The newest events that are left of what lost its label are read as if they came now.
+    PERFORM etl.begin_deriving();
+    TRUNCATE etl.staged_events;
+    INSERT INTO etl.staged_events
+    SELECT 0, 0, e.*
+    FROM public.clickstream_events AS e
+    WHERE
+        e.context_product_id = ANY (products) OR EXISTS (
+            SELECT FROM etl.terms AS t
+            WHERE t.label IS NULL AND t.term_no <> 2 AND t.key = CASE t.field
+                WHEN 'event_name' THEN etl.value_key(e.event_name)
+                WHEN 'category' THEN etl.value_key(e.context_product_category)
+                WHEN 'brand' THEN etl.value_key(e.context_product_brand)
+                ELSE etl.login_state(e.user_login_state)
+            END
+        );
+    ANALYZE etl.staged_events;
+    PERFORM etl.number_terms(), etl.number_products();
+    TRUNCATE etl.staged_events;
+    PERFORM etl.begin_deriving();
+END
+$$;
+COMMENT ON FUNCTION etl.relabel(uuid[])
+IS 'Gives what was labelled by erased events the label of the newest event that is left.';
+
+CREATE TABLE etl.erasures (
+    receipt_id uuid NOT NULL,
+    erased_at timestamptz NOT NULL,
+    receipt jsonb NOT NULL,
+    stored_at timestamptz,
+    CONSTRAINT erasures_pkey PRIMARY KEY (receipt_id)
+);
+COMMENT ON TABLE etl.erasures IS 'Receipts of erasures; none says who was erased.';
+COMMENT ON COLUMN etl.erasures.receipt_id IS 'Number of the receipt.';
+COMMENT ON COLUMN etl.erasures.erased_at IS 'When it was carried out.';
+COMMENT ON COLUMN etl.erasures.receipt IS 'Hashes, counts, ids of the events, rejects and objects.';
+COMMENT ON COLUMN etl.erasures.stored_at IS 'When it was put where a restore finds it; NULL: not yet.';
+
+CREATE FUNCTION etl.erasure_key_id() RETURNS text
+LANGUAGE sql STABLE
+RETURN encode(substr(etl.keyed_hash('key', ''), 1, 8), 'hex');
+COMMENT ON FUNCTION etl.erasure_key_id() IS 'Tells keys apart and nothing of them: hashes of one key mean nothing under another.';
+
+CREATE FUNCTION etl.note_copies(ids uuid[], rejects bigint[]) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO etl.erased_copies (object_id, event_id)
+    SELECT i.object_id, i.event_id FROM etl.event_ids AS i WHERE i.event_id IN (SELECT unnest(note_copies.ids))
+    UNION
+    SELECT d.object_id, d.event_id FROM etl.duplicates AS d WHERE d.event_id IN (SELECT unnest(note_copies.ids))
+    UNION
+    SELECT q.object_id, NULL FROM etl.quarantine AS q WHERE q.quarantine_id IN (SELECT unnest(note_copies.rejects))
+    ON CONFLICT (object_id, event_id) DO NOTHING;
+END;
+COMMENT ON FUNCTION etl.note_copies(uuid[], bigint[]) IS 'Notes which objects hold events and rejects that are about to be erased.';
+
+CREATE FUNCTION etl.remove_events(ids uuid[], rejects bigint[]) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    events bigint;
+    copies bigint;
+    samples bigint;
+    from_at timestamptz;
+    to_at timestamptz;
+BEGIN
+    SELECT min(i.event_timestamp), max(i.event_timestamp) INTO from_at, to_at
+    FROM etl.event_ids AS i WHERE i.event_id = ANY (ids);
+    INSERT INTO etl.erased_events (event_id) SELECT DISTINCT unnest(ids) ON CONFLICT (event_id) DO NOTHING;
+    -- The span leaves out partitions and blocks; neither table is indexed by event.
+    DELETE FROM public.clickstream_events AS e USING unnest(ids) AS i (event_id)
+    WHERE e.event_id = i.event_id AND e.event_timestamp BETWEEN from_at AND to_at;
+    GET DIAGNOSTICS events = ROW_COUNT;
+    DELETE FROM etl.event_facts AS f USING unnest(ids) AS i (event_id)
+    WHERE f.event_id = i.event_id AND f.event_at BETWEEN from_at AND to_at;
+    DELETE FROM etl.duplicates AS d WHERE d.event_id = ANY (ids);
+    GET DIAGNOSTICS copies = ROW_COUNT;
+    DELETE FROM etl.event_ids AS i WHERE i.event_id = ANY (ids);
+    UPDATE etl.quarantine AS q SET sample = '' WHERE q.quarantine_id = ANY (rejects);
+    GET DIAGNOSTICS samples = ROW_COUNT;
+    RETURN jsonb_build_object('events', events, 'copies', copies, 'quarantine_samples', samples);
+END
+$$;
+COMMENT ON FUNCTION etl.remove_events(uuid[], bigint[])
+IS 'Removes events with their lineage and empties samples of the quarantine; returns how many of each.';
+
+CREATE FUNCTION etl.remove_visitors(numbers integer[], clients text[], ids uuid[], OUT gone integer[], OUT days date[])
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    zone text := etl.shop_zone();
+BEGIN
+    -- First-seen is raised only where the event that it is of was erased, never for one that retention dropped.
+    WITH seen AS (
+        SELECT DISTINCT ON (v.visitor_no)
+            v.visitor_no, v.first_seen_at AS first_at, e.event_timestamp AS at, e.event_id,
+            coalesce(v.first_event_id = ANY (ids), false) OR v.client_id = ANY (clients) AS is_changed,
+            EXISTS (SELECT FROM etl.session_facts AS s WHERE s.visitor_no = v.visitor_no AND s.is_frozen) AS is_frozen
+        FROM etl.visitors AS v LEFT JOIN public.clickstream_events AS e ON e.client_id = v.client_id
+        WHERE v.visitor_no = ANY (numbers) OR v.client_id = ANY (clients)
+        ORDER BY v.visitor_no, e.event_timestamp, e.event_id
+    ),
+
+    lost AS (
+        DELETE FROM etl.visitors AS v USING seen AS s
+        WHERE v.visitor_no = s.visitor_no AND s.at IS NULL AND NOT s.is_frozen
+        RETURNING v.visitor_no
+    ),
+
+    kept AS (
+        UPDATE etl.visitors AS v SET first_seen_at = s.at, first_event_id = s.event_id FROM seen AS s
+        WHERE v.visitor_no = s.visitor_no AND s.at IS NOT NULL AND s.is_changed
+    )
+
+    SELECT
+        coalesce((SELECT array_agg(l.visitor_no) FROM lost AS l), '{}'),
+        coalesce(array_agg(DISTINCT (d.at AT TIME ZONE zone)::date), '{}')
+    INTO gone, days
+    FROM seen AS s CROSS JOIN LATERAL unnest(ARRAY[s.first_at, s.at]) AS d (at)
+    WHERE s.is_changed AND d.at IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION etl.remove_visitors(integer[], text[], uuid[])
+IS 'After events are gone: removes visitors left without any, sets first-seen of the others, and returns who is gone and which days change.';
+
+CREATE FUNCTION etl.erase_events(ids uuid[], clients text[], rejects bigint[]) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    zone text := etl.shop_zone();
+    days date[];
+    numbers integer[];
+    counts jsonb;
+    removed bigint;
+    recounted bigint;
+    frozen bigint;
+    gone integer[];
+    changed date[];
+BEGIN
+    PERFORM etl.note_copies(ids, rejects);
+    PERFORM etl.begin_deriving();
+    INSERT INTO etl.staged_facts
+    SELECT f.*
+    FROM (
+        SELECT min(i.event_timestamp) AS from_at, max(i.event_timestamp) AS to_at
+        FROM etl.event_ids AS i WHERE i.event_id = ANY (ids)
+    ) AS span
+    INNER JOIN etl.event_facts AS f ON f.event_at BETWEEN span.from_at AND span.to_at
+    INNER JOIN unnest(ids) AS i (event_id) ON i.event_id = f.event_id;
+    SELECT
+        coalesce(array_agg(DISTINCT (f.event_at AT TIME ZONE zone)::date), '{}'),
+        coalesce(array_agg(DISTINCT f.visitor_no) FILTER (WHERE f.visitor_no IS NOT NULL), '{}')
+    INTO days, numbers
+    FROM etl.staged_facts AS f;
+    INSERT INTO etl.touched_sessions (session_no, is_new)
+    SELECT DISTINCT f.session_no, false
+    FROM etl.staged_facts AS f INNER JOIN etl.session_facts AS s ON s.session_no = f.session_no
+    WHERE NOT s.is_frozen;
+    INSERT INTO etl.staged_loose (visitor_no, from_at, to_at)
+    SELECT f.visitor_no, min(f.event_at), max(f.event_at)
+    FROM etl.staged_facts AS f
+    WHERE NOT f.has_session_id AND f.visitor_no IS NOT NULL
+    GROUP BY f.visitor_no;
+    TRUNCATE etl.staged_facts;
+    PERFORM etl.touch_loose();
+
+    counts := etl.remove_events(ids, rejects);
+    PERFORM etl.split_loose();
+    PERFORM etl.recount_sessions();
+    SELECT count(s.session_no), count(*) - count(s.session_no) INTO recounted, removed
+    FROM etl.former_sessions AS t LEFT JOIN etl.session_facts AS s ON s.session_no = t.session_no;
+    -- Frozen sessions outlive their events: the visitor may be known by them alone.
+    DELETE FROM etl.session_facts AS s USING etl.visitors AS v, etl.tombstones AS t
+    WHERE
+        v.client_id = ANY (clients) AND s.visitor_no = v.visitor_no AND s.is_frozen
+        AND t.field = 'client_id' AND t.hash = etl.keyed_hash('client_id', v.client_id) AND s.started_at <= t.erased_at;
+    GET DIAGNOSTICS frozen = ROW_COUNT;
+
+    SELECT r.gone, r.days INTO gone, changed FROM etl.remove_visitors(numbers, clients, ids) AS r;
+    PERFORM etl.recount_days(days || changed || etl.touched_days());
+    PERFORM etl.forget_visitors(gone);
+    PERFORM etl.relabel(ids);
+    RETURN counts || jsonb_build_object(
+        'sessions_removed', removed + frozen, 'sessions_recounted', recounted, 'visitors', cardinality(gone)
+    );
+END
+$$;
+COMMENT ON FUNCTION etl.erase_events(uuid[], text[], bigint[])
+IS 'Erases events, and clients as a whole, from everything that was made of them; returns the counts of a receipt.';
+
+CREATE FUNCTION etl.erase(client_id text DEFAULT NULL, user_id text DEFAULT NULL, with_clients boolean DEFAULT false)
+RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    -- Compared as sent; only a blank one is none.
+    client text := CASE WHEN btrim(erase.client_id) <> '' THEN erase.client_id END;
+    account text := CASE WHEN btrim(erase.user_id) <> '' THEN erase.user_id END;
+    clients text[];
+    ids uuid[];
+    rejects bigint[];
+    counts jsonb;
+    made etl.erasures;
+BEGIN
+    IF (client IS NULL) = (account IS NULL) THEN
+        RAISE EXCEPTION 'whom to erase is not clear' USING HINT = 'Give either client_id or user_id.';
+    END IF;
+    IF with_clients AND account IS NULL THEN
+        RAISE EXCEPTION 'with_clients goes with a user_id' USING HINT = 'A client_id is erased as a whole anyway.';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
+
+    clients := array_remove(ARRAY[client], NULL) || ARRAY(
+        SELECT DISTINCT e.client_id FROM public.clickstream_events AS e
+        WHERE with_clients AND e.user_id = account AND e.client_id IS NOT NULL
+    );
+    ids := ARRAY(
+        SELECT e.event_id FROM public.clickstream_events AS e
+        WHERE e.client_id = ANY (clients) OR e.user_id = account
+    );
+    rejects := ARRAY(
+        SELECT q.quarantine_id FROM etl.quarantine AS q
+        WHERE EXISTS (
+            SELECT FROM unnest(clients || account) AS i (id)
+            WHERE i.id <> '' AND position(convert_to(i.id, 'UTF8') IN q.sample) > 0
+        )
+    );
+
+    made.receipt_id := gen_random_uuid();
+    made.erased_at := clock_timestamp();
+    INSERT INTO etl.tombstones AS o (field, hash, erased_at)
+    SELECT t.field, etl.keyed_hash(t.field, t.id), made.erased_at
+    FROM (
+        SELECT 'client_id' AS field, unnest(clients) AS id
+        UNION ALL
+        SELECT 'user_id', account WHERE account IS NOT NULL
+    ) AS t
+    ON CONFLICT (field, hash) DO UPDATE SET erased_at = excluded.erased_at;
+    made.receipt := jsonb_build_object(
+        'version', 1,
+        'receipt_id', made.receipt_id,
+        'erased_at', made.erased_at,
+        'key_id', etl.erasure_key_id(),
+        'tombstones', (
+            SELECT jsonb_agg(
+                jsonb_build_object('field', t.field, 'hash', encode(t.hash, 'hex')) ORDER BY t.field, t.hash
+            )
+            FROM etl.tombstones AS t WHERE t.erased_at = made.erased_at
+        ),
+        'event_ids', to_jsonb(ids),
+        'rejects', (
+            SELECT coalesce(jsonb_agg(
+                jsonb_build_object('key', o.object_key, 'etag', o.etag, 'position', q.position) ORDER BY q.quarantine_id
+            ), '[]')
+            FROM etl.quarantine AS q INNER JOIN etl.objects AS o ON o.object_id = q.object_id
+            WHERE q.quarantine_id = ANY (rejects)
+        )
+    );
+    counts := etl.erase_events(ids, clients, rejects);
+    made.receipt := made.receipt || jsonb_build_object(
+        'counts', counts,
+        'objects', (
+            SELECT coalesce(jsonb_agg(jsonb_build_object('key', o.object_key, 'etag', o.etag) ORDER BY o.object_id), '[]')
+            FROM etl.objects AS o
+            WHERE o.object_id IN (
+                SELECT c.object_id FROM etl.erased_copies AS c WHERE c.event_id = ANY (ids)
+                UNION
+                SELECT q.object_id FROM etl.quarantine AS q WHERE q.quarantine_id = ANY (rejects)
+            )
+        )
+    );
+    INSERT INTO etl.erasures (receipt_id, erased_at, receipt) VALUES (made.receipt_id, made.erased_at, made.receipt);
+    -- The pages' marker counts chunks: they ask again.
+    INSERT INTO etl.runs (request, result, ended_at, chunks)
+    VALUES ('{"erase": true}', 'loaded', clock_timestamp(), 1);
+    RETURN made.receipt;
+END
+$$;
+COMMENT ON FUNCTION etl.erase(text, text, boolean)
+IS 'Erases a visitor (client_id) or the events of an account (user_id), with_clients its visitors as well, for good; returns the receipt, which names the raw objects to clean.';
+
+CREATE FUNCTION etl.replay_erasures(receipts jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    foreign_keys bigint;
+    unread text;
+    clients text[];
+    ids uuid[];
+    rejects bigint[];
+    counts jsonb;
+BEGIN
+    SELECT r.value ->> 'receipt_id' INTO unread
+    FROM jsonb_array_elements(receipts) AS r (value)
+    WHERE (r.value -> 'version') IS DISTINCT FROM '1' LIMIT 1;
+    IF found THEN
+        RAISE EXCEPTION 'receipt % is not one of version 1', coalesce(unread, '(without a number)')
+            USING HINT = 'Nothing was replayed. Take it with the release that wrote it, or a newer one.';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
+
+    SELECT count(*) INTO foreign_keys
+    FROM jsonb_array_elements(receipts) AS r (value) WHERE r.value ->> 'key_id' <> etl.erasure_key_id();
+    IF foreign_keys > 0 THEN
+        RAISE WARNING '% receipts are hashed with the key of another warehouse', foreign_keys
+            USING HINT = 'Their events are erased by number and stay out; events of the same people that none of the receipts lists do not.';
+    END IF;
+    INSERT INTO etl.tombstones AS o (field, hash, erased_at)
+    SELECT t.value ->> 'field', decode(t.value ->> 'hash', 'hex'), max((r.value ->> 'erased_at')::timestamptz)
+    FROM
+        jsonb_array_elements(receipts) AS r (value)
+        CROSS JOIN LATERAL jsonb_array_elements(r.value -> 'tombstones') AS t (value)
+    WHERE r.value ->> 'key_id' = etl.erasure_key_id()
+    GROUP BY 1, 2
+    ON CONFLICT (field, hash) DO UPDATE SET erased_at = greatest(o.erased_at, excluded.erased_at);
+
+    clients := ARRAY(
+        SELECT v.client_id FROM etl.visitors AS v
+        INNER JOIN etl.tombstones AS t ON t.field = 'client_id' AND t.hash = etl.keyed_hash('client_id', v.client_id)
+    );
+    ids := ARRAY(
+        SELECT i.value::uuid
+        FROM
+            jsonb_array_elements(receipts) AS r (value)
+            CROSS JOIN LATERAL jsonb_array_elements_text(r.value -> 'event_ids') AS i (value)
+        UNION
+        SELECT e.event_id
+        FROM public.clickstream_events AS e
+        INNER JOIN etl.tombstones AS t ON t.hash = etl.keyed_hash('client_id', e.client_id)
+        WHERE t.field = 'client_id' AND e.client_id = ANY (clients) AND e.event_timestamp <= t.erased_at
+        UNION
+        SELECT e.event_id
+        FROM (SELECT DISTINCT d.user_id FROM public.clickstream_events AS d) AS u
+        INNER JOIN etl.tombstones AS t ON t.field = 'user_id' AND t.hash = etl.keyed_hash('user_id', u.user_id)
+        INNER JOIN public.clickstream_events AS e ON e.user_id = u.user_id AND e.event_timestamp <= t.erased_at
+    );
+    rejects := ARRAY(
+        SELECT q.quarantine_id
+        FROM
+            jsonb_array_elements(receipts) AS r (value)
+            CROSS JOIN LATERAL jsonb_array_elements(r.value -> 'rejects') AS j (value)
+            INNER JOIN etl.objects AS o ON o.object_key = j.value ->> 'key' AND o.etag = j.value ->> 'etag'
+            INNER JOIN etl.quarantine AS q
+                ON q.object_id = o.object_id AND q.position IS NOT DISTINCT FROM (j.value ->> 'position')::integer
+        WHERE q.sample <> ''
+    );
+    counts := etl.erase_events(ids, clients, rejects);
+    INSERT INTO etl.erasures (receipt_id, erased_at, receipt, stored_at)
+    SELECT (r.value ->> 'receipt_id')::uuid, (r.value ->> 'erased_at')::timestamptz, r.value, clock_timestamp()
+    FROM jsonb_array_elements(receipts) AS r (value)
+    ON CONFLICT (receipt_id) DO NOTHING;
+    INSERT INTO etl.runs (request, result, ended_at, chunks)
+    VALUES ('{"replay_erasures": true}', 'loaded', clock_timestamp(), 1);
+    RETURN jsonb_build_object('receipts', jsonb_array_length(receipts), 'counts', counts);
+END
+$$;
+COMMENT ON FUNCTION etl.replay_erasures(jsonb)
+IS 'Erases again what an array of receipts says, as after a restore; returns the number of receipts and the counts of what was there.';
+
+CREATE FUNCTION etl.uncleaned_objects()
+RETURNS TABLE (object_id bigint, object_key text, event_ids uuid[], has_rejects boolean)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT
+        o.object_id, o.object_key,
+        coalesce(array_agg(c.event_id ORDER BY c.event_id) FILTER (WHERE c.event_id IS NOT NULL), '{}'),
+        bool_or(c.event_id IS NULL)
+    FROM etl.erased_copies AS c INNER JOIN etl.objects AS o ON o.object_id = c.object_id
+    GROUP BY o.object_id, o.object_key
+    ORDER BY o.object_id;
+END;
+COMMENT ON FUNCTION etl.uncleaned_objects() IS 'Raw objects that hold erased events, which ones, and whether a record in quarantine named an erased id.';
+
+CREATE FUNCTION etl.note_cleaned(ids bigint[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM etl.erased_copies AS c WHERE c.object_id = ANY (ids);
+END
+$$;
+COMMENT ON FUNCTION etl.note_cleaned(bigint[]) IS 'Notes that nothing erased is in these objects any more.';
+
+COMMIT;
