@@ -102,17 +102,17 @@ def _array(text: bytes, limits: Limits) -> Iterator[Record | Reject]:
         return
     position = 0
     for element in elements:
-        for item in _record(position, bytes(element), limits):
+        for item in read_record(position, bytes(element), limits):
             position += 1
             yield item
 
 
 def _is_lines(text: bytes) -> bool:
     """Whether `text` is no array but lines, of which the first is rubbish that begins with `[`."""
-    first, second = [*itertools.islice(_lines(text), 2), b"", b""][:2]
+    first, second = [*itertools.islice(lines(text), 2), b"", b""][:2]
     if first == b"[" or first.endswith((b",", b"]")):
         return False
-    return isinstance(_value(first), _Bad) and isinstance(_value(second), dict)
+    return isinstance(json_value(first), Bad) and isinstance(json_value(second), dict)
 
 
 def _broken_array(text: bytes, limits: Limits) -> Iterator[Record | Reject]:
@@ -128,7 +128,7 @@ def _broken_array(text: bytes, limits: Limits) -> Iterator[Record | Reject]:
         if again := _hidden(text, begin, stop, end, limits):
             stop, end, mark = again, again, b","
         piece = text[begin:stop].strip(WHITE)
-        items = list(_record(position, piece, limits)) if piece or mark == b"," else []
+        items = list(read_record(position, piece, limits)) if piece or mark == b"," else []
         position += len(items)
         yield from items
         if mark in (b"]", b"}") and (further := _OPEN.match(text, end)):
@@ -147,7 +147,9 @@ def _hidden(text: bytes, begin: int, stop: int, end: int, limits: Limits) -> int
     places = [at.end() for at in itertools.islice(_NEXT.finditer(text, begin, stop), _TRIES)]
     if not places or (stop == len(text) and not text.endswith(b"]")):
         return 0
-    if not isinstance(_value(text[begin:stop].strip(WHITE)), _Bad) or _is_object(text, end, limits):
+    if not isinstance(json_value(text[begin:stop].strip(WHITE)), Bad) or _is_object(
+        text, end, limits
+    ):
         return 0
     return next((place for place in places if _is_object(text, place, limits)), 0)
 
@@ -155,35 +157,35 @@ def _hidden(text: bytes, begin: int, stop: int, end: int, limits: Limits) -> int
 def _is_object(text: bytes, begin: int, limits: Limits) -> bool:
     """Whether the array's element that begins there is an object of a size within the limits."""
     stop = brackets.element(text, begin, min(len(text), begin + limits.record_bytes))[0]
-    return isinstance(_value(text[begin:stop].strip(WHITE)), dict)
+    return isinstance(json_value(text[begin:stop].strip(WHITE)), dict)
 
 
 def _objects(text: bytes, limits: Limits, position: int = 0) -> Iterator[Record | Reject]:
     """One object, one to a line, or one after the other."""
     one_line = b"\n" not in text
     if one_line or len(text) <= limits.record_bytes:
-        value = _value(text)
-        if not isinstance(value, _Bad) or value.reason == "too_deep":
-            yield from _record(position, text, limits)
+        value = json_value(text)
+        if not isinstance(value, Bad) or value.reason == "too_deep":
+            yield from read_record(position, text, limits)
             return
-    if not one_line and any(isinstance(_value(line), dict) for line in _lines(text)):
-        pieces = _lines(text)
+    if not one_line and any(isinstance(json_value(line), dict) for line in lines(text)):
+        pieces = lines(text)
     else:
         extents = list(brackets.top_level(text))
-        if not any(isinstance(_value(piece), dict) for piece in extents):
-            first = next(_record(position, text, limits))
+        if not any(isinstance(json_value(piece), dict) for piece in extents):
+            first = next(read_record(position, text, limits))
             reason = first.reason if isinstance(first, Reject) else "not_json"
             whole = None if position == 0 else position
             yield Reject(whole, reason, sample(text))
             return
         pieces = iter(extents)
     for piece in pieces:
-        for item in _record(position, piece, limits):
+        for item in read_record(position, piece, limits):
             position += 1
             yield item
 
 
-def _lines(text: bytes) -> Iterator[bytes]:
+def lines(text: bytes) -> Iterator[bytes]:
     """Yield the lines that are not blank, without a list of them all."""
     begin = 0
     while begin < len(text):
@@ -195,12 +197,14 @@ def _lines(text: bytes) -> Iterator[bytes]:
         begin = end + 1
 
 
-class _Bad(msgspec.Struct, frozen=True):
+class Bad(msgspec.Struct, frozen=True):
+    """No JSON value; `reason` is the reject's code."""
+
     reason: str
 
 
-def _value(raw: bytes) -> Any:
-    """Return the JSON value of `raw`, or a _Bad with the reason.
+def json_value(raw: bytes) -> Any:
+    """Return the JSON value of `raw`, or a Bad with the reason.
 
     msgspec refuses lone surrogates, NaN, Infinity and numbers without end, which our rules take one
     value at a time: the standard library's parser reads those.
@@ -208,41 +212,41 @@ def _value(raw: bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
     except RecursionError:
-        return _Bad("too_deep")
+        return Bad("too_deep")
     except UnicodeDecodeError:
-        return _Bad("not_utf8")
+        return Bad("not_utf8")
     except msgspec.DecodeError:
         pass
     try:
         return json.loads(raw.decode(), parse_int=_integer)
     except RecursionError:
-        return _Bad("too_deep")
+        return Bad("too_deep")
     except UnicodeDecodeError:
-        return _Bad("not_utf8")
+        return Bad("not_utf8")
     except ValueError:
-        return _Bad("not_json")
+        return Bad("not_json")
 
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) < 300 else float(digits)
 
 
-def _record(position: int, raw: bytes, limits: Limits) -> Iterator[Record | Reject]:
-    """Yield the record of `raw`, the records of a posted array, or the reject."""
+def read_record(position: int, raw: bytes, limits: Limits) -> Iterator[Record | Reject]:
+    """Yield the record of one JSON value's bytes, the records of a posted array, or the reject."""
     if len(raw) > limits.record_bytes and not _posted_bytes(raw):
         yield Reject(position, "record_too_large", sample(raw))
         return
     if brackets.too_deep(raw, limits.nesting):
         yield Reject(position, "too_deep", sample(raw))
         return
-    value = _value(raw)
+    value = json_value(raw)
     if isinstance(value, dict):
-        if "0" in value and (keys := _posted(value)):
+        if "0" in value and (keys := posted_keys(value)):
             yield from _posted_records(position, value, keys, limits)
         else:
             yield Record(position, value, raw)
     else:
-        reason = value.reason if isinstance(value, _Bad) else "not_an_object"
+        reason = value.reason if isinstance(value, Bad) else "not_an_object"
         yield Reject(position, reason, sample(raw))
 
 
@@ -251,7 +255,7 @@ def _posted_bytes(raw: bytes) -> bool:
     return re.match(rb'\{\s*"0"\s*:', raw) is not None
 
 
-def _posted(value: dict[str, Any]) -> list[str]:
+def posted_keys(value: dict[str, Any]) -> list[str]:
     """Return the keys of a posted array in their order, or nothing if `value` is none.
 
     The ingest function spreads an array into an object: {"0": {…}, "1": {…}, "_ingest": {…}}.

@@ -8,7 +8,7 @@ import zlib
 from etl_lambda.settings import Limits
 
 WHITE = b" \t\r\n"
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 _PIECE = 2**20
 
 
@@ -27,7 +27,7 @@ def unpack(data: bytes, limits: Limits) -> tuple[bytes, bool]:
     """
     truncated = False
     for _ in range(2):
-        if not data.startswith(_GZIP_MAGIC):
+        if not data.startswith(GZIP_MAGIC):
             break
         data, cut = _gunzip(data, limits.decompressed_bytes)
         truncated = truncated or cut
@@ -51,7 +51,7 @@ def _gunzip(data: bytes, most: int) -> tuple[bytes, bool]:
     """Unpack all members of a gzip; never holds more than `most` bytes (and one piece) of output."""
     out = bytearray()
     rest = data
-    while rest.startswith(_GZIP_MAGIC):
+    while rest.startswith(GZIP_MAGIC):
         member = zlib.decompressobj(wbits=31)
         try:
             out += member.decompress(rest, _PIECE)

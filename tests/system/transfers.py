@@ -1,4 +1,4 @@
-"""What Ansible sends through its S3 bucket: the plugin deletes it after use, so the bucket keeps versions meanwhile."""
+"""What Ansible sends through its S3 bucket, where the plugin deletes it after use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Recorder:
-    """Keeps every object that is put into a bucket, deleted ones as well; a context manager."""
+    """Has a bucket keep versions meanwhile, then reads all; a context manager."""
 
     def __init__(self, s3: Any, bucket: str) -> None:
         self._s3, self._bucket = s3, bucket

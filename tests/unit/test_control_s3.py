@@ -298,6 +298,15 @@ def test_second_conditional_put_is_refused(s3: Any, bucket: str) -> None:
         s3.put_object(Bucket=bucket, Key="k", Body=b"2", IfNoneMatch="*")
 
 
+def test_a_put_on_another_etag_than_is_there_is_refused(s3: Any, bucket: str) -> None:
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"1")["ETag"]
+    s3.put_object(Bucket=bucket, Key="k", Body=b"2", IfMatch=etag)
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"3", IfMatch=etag)
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        s3.put_object(Bucket=bucket, Key="none", Body=b"1", IfMatch=etag)
+
+
 def test_broken_checksum_is_refused(s3: Any, bucket: str) -> None:
     with pytest.raises(ClientError, match="BadDigest"):
         s3.put_object(Bucket=bucket, Key="k", Body=b"v", ChecksumCRC32="AAAAAA==")

@@ -219,6 +219,7 @@ class Objects:
             _metadata(headers),
             encryption=headers.get("x-amz-server-side-encryption"),
             if_none_match=headers.get("if-none-match") == "*",
+            if_match=headers.get("if-match"),
         )
         return Response(200, _made_headers(made))
 

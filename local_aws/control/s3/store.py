@@ -65,19 +65,18 @@ class Store:
         etag: str | None = None,
         encryption: str | None = None,
         if_none_match: bool = False,
+        if_match: str | None = None,
     ) -> Any:
-        """Keep an object; raises S3Error when it must be new and is not."""
+        """Keep an object; raises S3Error when it must be new, or replace an ETag, and does not."""
         bucket = self.bucket(bucket_name)
         if etag is None:
             etag = hashlib.md5(value, usedforsecurity=False).hexdigest()
         with self.lock:
             new = key not in bucket.keys
+            if if_match is not None and self.get(bucket_name, key).etag != if_match:
+                raise _precondition_failed()
             if if_none_match and not new:
-                raise S3Error(
-                    412,
-                    "PreconditionFailed",
-                    "At least one of the pre-conditions you specified did not hold",
-                )
+                raise _precondition_failed()
             made = self.backend.put_object(
                 bucket_name, key, value, etag=etag, encryption=encryption or "AES256"
             )
@@ -143,6 +142,11 @@ class Store:
         )
         self.uploads.pop(upload_id, None)
         return made
+
+
+def _precondition_failed() -> S3Error:
+    text = "At least one of the pre-conditions you specified did not hold"
+    return S3Error(412, "PreconditionFailed", text)
 
 
 @dataclass(frozen=True)

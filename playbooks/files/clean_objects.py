@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Take erased events out of raw objects: rewrite those that hold others too, delete the rest.
+
+    clean_objects.py --bucket BUCKET [--region REGION] [--delete-unreadable] LIST
+
+LIST is a file with a line of JSON for each object, as etl.uncleaned_objects() gives them. Whoever was
+erased may be named by the environment, SBW_ERASE_CLIENT_ID or SBW_ERASE_USER_ID: only so can their
+records in quarantine be told. Of a bucket with versions, those that hold something go as well.
+
+Prints a line of JSON: how many were `deleted` and `rewritten`, in how many `nothing_found`, the numbers
+of the `cleaned` ones, and of each that `failed` its `key` and the `reason`. An object fails that cannot
+be taken apart, or whose quarantined record is of an id that is not named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from etl_lambda.mapping import Facts
+from etl_lambda.redacting import Erased, UnreadableError, redact
+from etl_lambda.settings import Limits
+
+THREADS = 16
+KEPT = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentType", "Metadata")
+DELETED, REWRITTEN, NOTHING = "deleted", "rewritten", "nothing_found"
+
+
+class FailedError(Exception):
+    """An object could not be cleaned; the message is the reason."""
+
+
+class Cleaner:
+    """Cleans the objects of one bucket."""
+
+    def __init__(self, s3: Any, bucket: str, *, delete_unreadable: bool = False) -> None:
+        self._s3, self._bucket = s3, bucket
+        self._delete_unreadable = delete_unreadable
+        status = s3.get_bucket_versioning(Bucket=bucket).get("Status")
+        self._versions = status is not None  # suspended: older versions are still there
+
+    def clean(self, key: str, erased: Erased) -> str:
+        """Return what became of a key's object. Raises FailedError, and changes nothing then."""
+        done = NOTHING
+        for version in list(self._all_versions(key)):
+            result = self._clean_version(key, version, erased)
+            # The newest one comes first and says what became of the key.
+            done = result if done == NOTHING else done
+        return done
+
+    def _all_versions(self, key: str) -> Iterator[dict[str, Any]]:
+        """Yield the arguments that read each version of a key, the newest first."""
+        if not self._versions:
+            yield {}
+            return
+        pages = self._s3.get_paginator("list_object_versions").paginate(
+            Bucket=self._bucket, Prefix=key
+        )
+        for page in pages:
+            for item in page.get("Versions", []):
+                if item["Key"] == key:
+                    yield {"VersionId": item["VersionId"]}
+
+    def _clean_version(self, key: str, version: dict[str, Any], erased: Erased) -> str:
+        at = {"Bucket": self._bucket, "Key": key}
+        try:
+            found = self._s3.get_object(**at, **version)
+        except self._s3.exceptions.NoSuchKey:
+            return NOTHING
+        again = self._redacted(key, found, erased)
+        if again is found["Body"]:
+            return NOTHING
+        if version and not self._is_newest(key, version):
+            self._s3.delete_object(**at, **version)
+            return DELETED
+        if again is None:
+            # Without a marker the version before would be the newest.
+            made = self._s3.delete_object(**at)
+        else:
+            kept = {name: found[name] for name in KEPT if found.get(name)}
+            made = self._s3.put_object(**at, Body=again, IfMatch=found["ETag"], **kept)
+        # While versions are suspended, what is new takes the place of the version "null".
+        if version and made.get("VersionId", "null") != version["VersionId"]:
+            self._s3.delete_object(**at, **version)
+        return DELETED if again is None else REWRITTEN
+
+    def _redacted(self, key: str, found: dict[str, Any], erased: Erased) -> Any:
+        """Return the bytes to write back, None if nothing is left, or the body itself if it is clean."""
+        limits = Limits()
+        try:
+            if found["ContentLength"] > limits.object_bytes:
+                raise UnreadableError("object_too_large")
+            data = found["Body"].read()
+            facts = Facts(self._bucket, key, found["LastModified"])
+            again = redact(data, facts, erased, limits)
+            return found["Body"] if again is data else again
+        except UnreadableError as error:
+            if self._delete_unreadable:
+                return None
+            raise FailedError(error.reason) from error
+
+    def _is_newest(self, key: str, version: dict[str, Any]) -> bool:
+        try:
+            head = self._s3.head_object(Bucket=self._bucket, Key=key)
+        except ClientError:  # a marker is the newest
+            return False
+        return bool(head.get("VersionId") == version["VersionId"])
+
+
+def main() -> None:
+    """Clean one object after the other, several at once."""
+    parser = argparse.ArgumentParser(description="Take erased events out of raw objects.")
+    parser.add_argument("list", type=Path, help="file with a line of JSON for each object")
+    parser.add_argument("--bucket", required=True, help="the raw bucket")
+    parser.add_argument("--region", default=None, help="AWS region")
+    parser.add_argument(
+        "--delete-unreadable", action="store_true", help="delete objects that have no records"
+    )
+    arguments = parser.parse_args()
+    config = Config(max_pool_connections=THREADS, retries={"mode": "standard", "max_attempts": 5})
+    s3 = boto3.client("s3", region_name=arguments.region, config=config)
+    cleaner = Cleaner(s3, arguments.bucket, delete_unreadable=arguments.delete_unreadable)
+    objects = [json.loads(line) for line in arguments.list.read_text().splitlines() if line]
+    with ThreadPoolExecutor(THREADS) as pool:
+        results = list(pool.map(lambda item: attempt(cleaner, item, os.environ), objects))
+    print(json.dumps(report(objects, results)))
+
+
+def attempt(cleaner: Cleaner, item: dict[str, Any], environment: Any) -> tuple[str, str | None]:
+    """Return what became of one object of the list, and why it failed if it did."""
+    named = {
+        name: frozenset(filter(None, [environment.get(f"SBW_ERASE_{name}")]))
+        for name in ("CLIENT_ID", "USER_ID")
+    }
+    erased = Erased(frozenset(item["event_ids"]), named["CLIENT_ID"], named["USER_ID"])
+    if item["has_rejects"] and not any(named.values()):
+        return "failed", "quarantined_record_of_an_id_not_given"
+    try:
+        return cleaner.clean(item["object_key"], erased), None
+    except FailedError as error:
+        return "failed", str(error)
+    except ClientError as error:
+        return "failed", error.response["Error"]["Code"]
+
+
+def report(objects: list[dict[str, Any]], results: list[tuple[str, str | None]]) -> dict[str, Any]:
+    """Return what is printed."""
+    outcomes = [outcome for outcome, _ in results]
+    pairs = list(zip(objects, results, strict=True))
+    return {
+        **{name: outcomes.count(name) for name in (DELETED, REWRITTEN, NOTHING)},
+        "cleaned": [item["object_id"] for item, (outcome, _) in pairs if outcome != "failed"],
+        "failed": [
+            {"key": item["object_key"], "reason": reason}
+            for item, (outcome, reason) in pairs
+            if outcome == "failed"
+        ],
+    }
+
+
+if __name__ == "__main__":
+    main()
