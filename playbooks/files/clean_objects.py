@@ -116,7 +116,7 @@ class Cleaner:
             head = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError:  # a marker is the newest
             return False
-        return bool(head.get("VersionId") == version["VersionId"])
+        return bool(head.get("VersionId", "null") == version["VersionId"])
 
 
 def main() -> None:
