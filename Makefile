@@ -24,12 +24,15 @@ BASE_INVENTORY ?= inventory
 INVENTORY ?=
 FUNCTION ?= SBW_Lamda_ETL
 ARGS ?=
+CLIENT_ID ?=
+USER_ID ?=
+WITH_CLIENTS ?=
 PLAY = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-playbook -i "$(BASE_INVENTORY)" $(if $(INVENTORY),-i "$(INVENTORY)") $(ARGS)
 
-.PHONY: help setup setup-test demo demo-down test test-fast bench lint lock deploy verify dashboard backfill destroy
+.PHONY: help setup setup-test demo demo-down test test-fast bench lint lock deploy verify dashboard backfill erase replay-erasures destroy
 
 help: ## List the commands.
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: ## Install what the demo needs (Debian packages, a virtual environment).
 	@PYTHON=$(PYTHON) ./setup.sh demo
@@ -55,6 +58,15 @@ dashboard: setup ## Open a deployment's dashboard on this machine, until Enter i
 backfill: setup-test ## Load the key hours from FROM= to TO= (2026-01-01), again until nothing of them is left.
 	@test -n "$(FROM)" -a -n "$(TO)" || { echo "FROM and TO are missing: make backfill FROM=2026-01-01 TO=2026-02-01" >&2; exit 2; }
 	@$(BIN)/python -m etl_lambda --function "$(FUNCTION)" --from "$(FROM)" --to "$(TO)"
+
+# Ids go by the environment: nobody reads them in the list of processes, and playbooks log no task that has them.
+erase: export SBW_ERASE_CLIENT_ID := $(CLIENT_ID)
+erase: export SBW_ERASE_USER_ID := $(USER_ID)
+erase: setup ## Erase a visitor, CLIENT_ID=, or an account, USER_ID= (WITH_CLIENTS=1: its visitors too), for good.
+	@env $(PLAY) $(if $(WITH_CLIENTS),-e sbw_erase_with_clients=true) playbooks/erase.yml
+
+replay-erasures: setup ## Erase again whoever was erased before: after a restore, before anything is loaded.
+	@env $(PLAY) playbooks/replay_erasures.yml
 
 destroy: setup ## Delete a deployment but its raw data and a snapshot; ARGS="-e sbw_destroy=sbw" says that you mean it.
 	@env $(PLAY) playbooks/destroy.yml

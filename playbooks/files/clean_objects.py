@@ -132,7 +132,7 @@ def main() -> None:
     config = Config(max_pool_connections=THREADS, retries={"mode": "standard", "max_attempts": 5})
     s3 = boto3.client("s3", region_name=arguments.region, config=config)
     cleaner = Cleaner(s3, arguments.bucket, delete_unreadable=arguments.delete_unreadable)
-    objects = [json.loads(line) for line in arguments.list.read_text().splitlines() if line]
+    objects = [json.loads(line) for line in arguments.list.read_text().split("\n") if line]
     with ThreadPoolExecutor(THREADS) as pool:
         results = list(pool.map(lambda item: attempt(cleaner, item, os.environ), objects))
     print(json.dumps(report(objects, results)))

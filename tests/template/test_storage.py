@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.template.templates import resources, statement
 
-BUCKETS = ("RawBucket", "ArtifactBucket", "TransferBucket")
+BUCKETS = ("RawBucket", "ArtifactBucket", "TransferBucket", "BackupBucket")
 
 
 def test_every_bucket_is_private_and_encrypted() -> None:
@@ -37,11 +37,18 @@ def test_raw_events_outlive_the_stack_that_made_their_bucket() -> None:
     assert raw["Condition"] == "MakesRawBucket"
 
 
+def test_receipts_outlive_the_stack_and_what_overwrites_them() -> None:
+    backup = resources("storage")["BackupBucket"]
+    assert (backup["DeletionPolicy"], backup["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert backup["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
 def test_bucket_policies_refuse_what_comes_without_tls() -> None:
     policies = resources("storage", "AWS::S3::BucketPolicy")
     assert {value["Properties"]["Bucket"]["Ref"] for value in policies.values()} == {
         "RawBucket",
         "TransferBucket",
+        "BackupBucket",
     }
     for value in policies.values():
         document = value["Properties"]["PolicyDocument"]
