@@ -3,7 +3,8 @@
 
     erasure_receipts.py --bucket BUCKET [--region REGION] put|get FILE
 
-FILE has a receipt, JSON, on each line. put prints the number of each that was put, get how many were read.
+FILE has a receipt, JSON, on each line. put prints the number of each one that was put, get how many
+there are.
 """
 
 from __future__ import annotations

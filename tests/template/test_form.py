@@ -57,7 +57,7 @@ def test_exports_are_named_after_stack_and_logical_id() -> None:
             if "Export" in value:
                 assert value["Export"]["Name"] == {"Fn::Sub": "${AWS::StackName}-" + key}
                 exported += 1
-    assert exported == 15
+    assert exported == 16
 
 
 def test_what_may_be_replaced_is_not_exported() -> None:
@@ -72,7 +72,7 @@ def test_stateful_resources_say_what_becomes_of_them() -> None:
         if value["Type"] in STATEFUL:
             assert {"DeletionPolicy", "UpdateReplacePolicy"} <= set(value), f"{name}: {key}"
             stated += 1
-    assert stated == 10
+    assert stated == 11
 
 
 def test_no_template_carries_a_password_or_a_key_pair() -> None:
