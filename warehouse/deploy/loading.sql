@@ -348,18 +348,41 @@ END;
 COMMENT ON FUNCTION etl.window_start(timestamptz)
 IS 'Start of the default window: the oldest hour not proven complete, at latest 48 hours back.';
 
-CREATE OR REPLACE FUNCTION etl.drop_expired_rollups() RETURNS void
+CREATE FUNCTION etl.expired_partitions(edge timestamptz) RETURNS TABLE (name text, month_at timestamptz)
+LANGUAGE sql STABLE
+SET timezone = 'UTC'
+BEGIN ATOMIC
+    SELECT m.name, m.month_at
+    FROM (
+        SELECT c.relname::text AS name, to_timestamp(right(c.relname, 7), 'YYYY_MM') AS month_at
+        FROM pg_inherits AS i INNER JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'public.clickstream_events'::regclass
+    ) AS m
+    WHERE m.month_at < expired_partitions.edge
+    ORDER BY m.month_at;
+END;
+COMMENT ON FUNCTION etl.expired_partitions(timestamptz) IS 'Month partitions before an edge: what retention drops.';
+
+CREATE FUNCTION etl.rollup_edge(edge timestamptz, months integer) RETURNS timestamptz
+LANGUAGE sql STABLE
+RETURN (
+    -- What the kept events say is kept as well.
+    SELECT least(m.at, date_trunc('month', coalesce(edge, m.at), etl.shop_zone()))
+    FROM (SELECT date_trunc('month', now(), etl.shop_zone()) - make_interval(months => months) AS at) AS m
+    WHERE m.at IS NOT NULL
+);
+COMMENT ON FUNCTION etl.rollup_edge(timestamptz, integer)
+IS 'Rollups before this instant are dropped, by the edge of events and the months that rollups are kept; NULL: none.';
+
+CREATE FUNCTION etl.drop_expired_rollups() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    shop_zone text := etl.shop_zone();
     edge timestamptz := (
-        SELECT date_trunc('month', now(), shop_zone) - make_interval(months => s.rollup_retention_months) FROM etl.settings AS s
+        SELECT etl.rollup_edge(etl.retention_edge(), s.rollup_retention_months) FROM etl.settings AS s
     );
 BEGIN
-    -- What the kept events say is kept as well.
-    edge := least(edge, date_trunc('month', coalesce(etl.retention_edge(), edge), shop_zone));
     IF edge IS NULL OR NOT EXISTS (SELECT FROM etl.name_counts AS n WHERE n.level = 3 AND n.at < edge) THEN
         RETURN;
     END IF;
@@ -379,22 +402,13 @@ SET timezone = 'UTC'
 AS $$
 DECLARE
     edge timestamptz := etl.retention_edge();
-    part record;
+    part text;
     dropped integer := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
     PERFORM etl.drop_expired_rollups();
-    IF edge IS NULL THEN
-        RETURN 0;
-    END IF;
-    FOR part IN
-        SELECT c.relname AS name
-        FROM pg_inherits AS i INNER JOIN pg_class AS c ON c.oid = i.inhrelid
-        WHERE
-            i.inhparent = 'public.clickstream_events'::regclass
-            AND to_timestamp(right(c.relname, 7), 'YYYY_MM') < edge
-    LOOP
-        EXECUTE format('DROP TABLE public.%I', part.name);
+    FOR part IN SELECT p.name FROM etl.expired_partitions(edge) AS p LOOP
+        EXECUTE format('DROP TABLE public.%I', part);
         dropped := dropped + 1;
     END LOOP;
     IF dropped > 0 THEN
@@ -409,6 +423,69 @@ END
 $$;
 COMMENT ON FUNCTION etl.drop_expired()
 IS 'Drops the month partitions before the retention edge with their ids, freezes the sessions they belong to, and returns how many.';
+
+CREATE FUNCTION etl.retention_plan(months integer, rollup_months integer DEFAULT NULL)
+RETURNS TABLE (what text, name text, from_at timestamptz, to_at timestamptz, row_count bigint, bytes bigint)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $$
+DECLARE
+    edge timestamptz := date_trunc('month', now()) - make_interval(months => months);
+    rollups timestamptz := etl.rollup_edge(edge, rollup_months);
+    counted record;
+BEGIN
+    IF least(months, rollup_months) < 1 THEN
+        RAISE EXCEPTION 'events and rollups are kept for a month at least' USING HINT = 'NULL keeps all of them.';
+    END IF;
+    FOR what, name, from_at, to_at IN
+        SELECT 'events', p.name, p.month_at, p.month_at + interval '1 month' FROM etl.expired_partitions(edge) AS p
+    LOOP
+        EXECUTE format('SELECT count(*), pg_total_relation_size(%L) FROM public.%I', 'public.' || name, name)
+        INTO row_count, bytes;
+        RETURN NEXT;
+    END LOOP;
+    FOR counted IN
+        SELECT 'frozen' AS what, 'session_facts' AS name, min(s.started_at) AS since, edge AS until, count(*) AS row_count
+        FROM etl.session_facts AS s WHERE s.started_at < edge AND NOT s.is_frozen
+        UNION ALL
+        SELECT 'rollups', 'session_facts', min(s.started_at), rollups, count(*)
+        FROM etl.session_facts AS s WHERE s.started_at < edge AND s.started_at < rollups
+        UNION ALL
+        SELECT 'rollups', 'segments', min(s.at), rollups, count(*) FROM etl.segments AS s WHERE s.at < rollups
+        UNION ALL
+        SELECT 'rollups', 'name_counts', min(n.at), rollups, count(*) FROM etl.name_counts AS n WHERE n.at < rollups
+        UNION ALL
+        SELECT 'rollups', 'item_days', min(i.at), rollups, count(*) FROM etl.item_days AS i WHERE i.at < rollups
+    LOOP
+        CONTINUE WHEN counted.row_count = 0;
+        what := counted.what;
+        name := counted.name;
+        from_at := counted.since;
+        to_at := counted.until;
+        row_count := counted.row_count;
+        bytes := NULL;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl.retention_plan(integer, integer)
+IS 'What a retention of so many months would drop now, by month, what of sessions it would freeze, and what of rollups the second would drop. Changes nothing.';
+
+CREATE FUNCTION etl.set_retention(months integer, rollup_months integer DEFAULT NULL, dry_run boolean DEFAULT true)
+RETURNS TABLE (what text, name text, from_at timestamptz, to_at timestamptz, row_count bigint, bytes bigint)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM etl.retention_plan(months, rollup_months);
+    IF NOT dry_run THEN
+        UPDATE etl.settings SET retention_months = months, rollup_retention_months = rollup_months;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl.set_retention(integer, integer, boolean)
+IS 'Shows what a retention would drop now; sets it if told that this is no dry run, and the next daily run drops.';
 
 CREATE OR REPLACE FUNCTION etl.last_full_listing() RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER

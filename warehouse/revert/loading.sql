@@ -1,6 +1,10 @@
 -- Revert clickstream_dw:loading from pg
 BEGIN;
+DROP FUNCTION etl.set_retention(integer, integer, boolean);
+DROP FUNCTION etl.retention_plan(integer, integer);
 DROP FUNCTION etl.drop_expired_rollups();
+DROP FUNCTION etl.rollup_edge(timestamptz, integer);
+DROP FUNCTION etl.expired_partitions(timestamptz);
 DROP FUNCTION etl.book_copies();
 DROP FUNCTION etl.last_full_listing();
 DROP FUNCTION etl.drop_expired();

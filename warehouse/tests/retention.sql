@@ -1,6 +1,6 @@
 -- Retention: off by default, by the clock; what it dropped neither comes back nor changes a session.
 BEGIN;
-SELECT plan(16);
+SELECT plan(28);
 
 CREATE TEMPORARY VIEW sessions AS
 SELECT s.*, v.client_id FROM etl.session_facts AS s LEFT JOIN etl.visitors AS v ON v.visitor_no = s.visitor_no;
@@ -29,12 +29,36 @@ SELECT is(etl.retention_edge(), NULL, 'retention is off by default');
 SELECT is(etl.retention_edge('2030-03-31 23:59'), NULL, 'at any time');
 SELECT is(pg_temp.load('a', ARRAY[
     '1|' || (:'edge'::timestamptz - interval '1 minute') || '|page_view|c1|s1', '2|' || :'edge'::timestamptz || '|click|c1|s1',
-    '3|' || (:'edge'::timestamptz - interval '1 minute') || '|page_view|c2|', '4|' || (:'edge'::timestamptz + interval '40 minutes') || '|click|c2|'
-]), '4 4 0 0', 'so all is stored');
+    '3|' || (:'edge'::timestamptz - interval '1 minute') || '|page_view|c2|', '4|' || (:'edge'::timestamptz + interval '40 minutes') || '|click|c2|',
+    '9|' || (:'edge'::timestamptz - interval '40 days') || '|page_view|c9|s9'
+]), '5 5 0 0', 'so all is stored');
 SELECT is(etl.drop_expired(), 0, 'and nothing is dropped');
-UPDATE etl.settings SET retention_months = 2;
+SELECT results_eq(
+    $$SELECT what, name, from_at, to_at, row_count FROM etl.set_retention(2)$$,
+    format(
+        $$VALUES ('events', 'clickstream_events_' || to_char(%1$L::timestamptz - interval '2 months', 'YYYY_MM'),
+            %1$L::timestamptz - interval '2 months', %1$L::timestamptz - interval '1 month', 1::bigint),
+        ('events', 'clickstream_events_' || to_char(%1$L::timestamptz - interval '1 month', 'YYYY_MM'),
+            %1$L::timestamptz - interval '1 month', %1$L::timestamptz, 2::bigint),
+        ('frozen', 'session_facts', %1$L::timestamptz - interval '40 days', %1$L::timestamptz, 3::bigint)$$, :'edge'
+    ), 'a dry run says what would be dropped, and frozen'
+);
+SELECT cmp_ok((SELECT min(bytes) FROM etl.set_retention(2) WHERE what = 'events'), '>=', 8192::bigint, 'and how much room it takes');
+SELECT results_eq(
+    $$SELECT what, name, row_count > 0 FROM etl.retention_plan(2, 1) WHERE what = 'rollups' ORDER BY name$$,
+    $$VALUES ('rollups', 'name_counts', true), ('rollups', 'segments', true),
+    ('rollups', 'session_facts', true)$$, 'also of rollups, by their own months'
+);
+SELECT is_empty($$SELECT * FROM etl.retention_plan(4, 1)$$, 'but none whose events are kept');
+SELECT is_empty($$SELECT * FROM etl.retention_plan(NULL)$$, 'off is nothing');
+SELECT throws_ok($$SELECT * FROM etl.set_retention(0, dry_run => false)$$, 'events and rollups are kept for a month at least',
+    'the month that runs is never dropped');
+SELECT is(etl.retention_edge(), NULL, 'a dry run changes nothing');
+SELECT is(etl.drop_expired(), 0, 'so nothing is dropped after it');
+SELECT isnt_empty($$SELECT * FROM etl.set_retention(2, dry_run => false)$$, 'until it is meant');
 SELECT is(etl.retention_edge('2030-03-31 23:59'), '2030-01-01'::timestamptz, 'whole months are kept, by the clock');
-SELECT is(etl.drop_expired(), 1, 'the partitions before the edge are dropped');
+SELECT is(etl.drop_expired(), 2, 'the partitions before the edge are dropped');
+SELECT isnt_empty(format('SELECT FROM etl.segments WHERE at < %L', :'edge'), 'what was counted of them stays');
 SELECT set_eq('SELECT right(event_id::text, 1) FROM public.clickstream_events', ARRAY['2', '4'], 'with their events');
 SELECT set_eq('SELECT right(event_id::text, 1) FROM etl.event_ids', ARRAY['2', '4'], 'and their ids');
 SELECT is((SELECT first_seen_at FROM etl.visitors WHERE client_id = 'c1'), :'edge'::timestamptz - interval '1 minute',
@@ -56,6 +80,9 @@ SELECT results_eq(
     $$VALUES (interval '-1 minute', 1), (interval '40 minutes', 2)$$, 'also one without an id, while the later ones are counted anew'
 );
 SELECT is((SELECT events FROM pg_temp.sessions WHERE session_id = 's4'), 1, 'and others are counted');
+
+SELECT lives_ok('SELECT etl.set_retention(2, 1, false), etl.drop_expired()', 'unless it has an end of its own');
+SELECT is_empty(format('SELECT FROM etl.segments WHERE at < %L', :'edge'::timestamptz - interval '1 month'), 'then it goes as well');
 
 SELECT * FROM finish();
 ROLLBACK;
