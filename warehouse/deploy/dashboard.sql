@@ -1252,15 +1252,14 @@ BEGIN ATOMIC
         ),
         r.started_at, r.result,
         coalesce(r.result = 'running' AND r.started_at > now() - interval '15 minutes', false),
-        (SELECT count(*) FROM etl.objects AS b WHERE b.status = 'loaded'),
-        o.quarantined, o.pending,
+        o.loaded, o.quarantined, o.pending,
         (SELECT coalesce(sum(a.events_stored), 0) FROM etl.runs AS a)::bigint
     FROM (
         SELECT
-            count(*) FILTER (WHERE b.status = 'quarantined') AS quarantined,
-            count(*) FILTER (WHERE b.status = 'pending') AS pending
-        FROM etl.newest_objects AS b
-        WHERE b.status IN ('quarantined', 'pending')
+            coalesce(sum(c.objects) FILTER (WHERE c.status = 'loaded'), 0)::bigint AS loaded,
+            coalesce(sum(c.objects) FILTER (WHERE c.status = 'quarantined'), 0)::bigint AS quarantined,
+            coalesce(sum(c.objects) FILTER (WHERE c.status = 'pending'), 0)::bigint AS pending
+        FROM etl.object_counts AS c
     ) AS o
     LEFT JOIN LATERAL (
         SELECT a.started_at, a.result FROM etl.runs AS a WHERE a.result <> 'busy'
@@ -1280,13 +1279,16 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH hourly AS (
         SELECT
-            n.key_hour, count(*) AS keys,
-            count(*) FILTER (WHERE n.status = 'loaded') AS loaded,
-            count(*) FILTER (WHERE n.status = 'quarantined') AS quarantined,
-            count(*) FILTER (WHERE n.status = 'pending') AS pending,
-            count(*) FILTER (WHERE n.status = 'gone') AS gone,
-            min(n.listed_at) FILTER (WHERE n.status = 'pending') AS pending_since
-        FROM etl.newest_objects AS n
+            n.key_hour, sum(n.objects)::bigint AS keys,
+            coalesce(sum(n.objects) FILTER (WHERE n.status = 'loaded'), 0)::bigint AS loaded,
+            coalesce(sum(n.objects) FILTER (WHERE n.status = 'quarantined'), 0)::bigint AS quarantined,
+            coalesce(sum(n.objects) FILTER (WHERE n.status = 'pending'), 0)::bigint AS pending,
+            coalesce(sum(n.objects) FILTER (WHERE n.status = 'gone'), 0)::bigint AS gone,
+            CASE WHEN bool_or(n.status = 'pending' AND n.objects > 0) THEN (
+                SELECT min(o.listed_at) FROM etl.newest_objects AS o
+                WHERE o.key_hour = n.key_hour AND o.status = 'pending'
+            ) END AS pending_since
+        FROM etl.object_counts AS n
         WHERE
             n.key_hour >= date_trunc('hour', completeness.from_at, 'UTC')
             AND n.key_hour < completeness.to_at

@@ -44,12 +44,7 @@ BEGIN ATOMIC
         ON o.object_key = k.key AND o.etag = k.etag AND o.status IN ('loaded', 'quarantined')
     WHERE
         o.object_id IS NULL
-        OR EXISTS (
-            SELECT FROM etl.objects AS n
-            WHERE
-                n.object_key = k.key
-                AND (n.last_modified, n.object_id) > (o.last_modified, o.object_id)
-        );
+        OR o.is_superseded;
 END;
 COMMENT ON FUNCTION etl.unknown_objects(text[], text[])
 IS 'Ordinals (from 1) of the versions that the ledger does not hold as loaded or quarantined, or holds (is_held) but not as the newest of their key.';
@@ -154,6 +149,7 @@ BEGIN
     -- An older version of the key that was never loaded has been replaced by this one.
     DELETE FROM etl.objects AS o USING etl.staged_objects AS s
     WHERE o.object_key = s.object_key AND o.etag <> s.etag AND o.status = 'pending';
+    PERFORM etl.settle_versions(ARRAY(SELECT s.object_key FROM etl.staged_objects AS s));
 
     erased := etl.set_aside_erased();
     DELETE FROM etl.staged_events AS e WHERE e.event_timestamp < edge;
@@ -288,6 +284,8 @@ BEGIN ATOMIC
         status = CASE o.status WHEN 'gone' THEN 'pending' ELSE o.status END,
         listed_at = CASE o.status WHEN 'gone' THEN excluded.listed_at ELSE o.listed_at END,
         run_id = CASE WHEN o.status IN ('pending', 'gone') THEN excluded.run_id ELSE o.run_id END;
+
+    SELECT etl.settle_versions(record_listing.pending_keys);
 
     INSERT INTO etl.listed_hours AS l (hour_at, listed_at, run_id)
     SELECT DISTINCT h.hour_at, r.started_at, r.run_id

@@ -1,6 +1,6 @@
 -- The ledger: what becomes of each key, its hour, and what the next run has to look at.
 BEGIN;
-SELECT plan(30);
+SELECT plan(32);
 
 CREATE FUNCTION pg_temp.put(key text, tag text, modified timestamptz, hour_at timestamptz, state text DEFAULT 'loaded') RETURNS void
 LANGUAGE plpgsql AS $$
@@ -103,6 +103,16 @@ SELECT pg_temp.list('waits', 'e1', '2030-06-02 07:30', '2030-06-02 07:00');
 SELECT is(etl.window_start('2030-06-03 12:30'), '2030-06-02 07:00'::timestamptz, 'and nothing in it is pending');
 SELECT pg_temp.put('waits', 'e2', '2030-06-02 07:40', '2030-06-02 07:00');
 SELECT is(etl.window_start('2030-06-03 12:30'), '2030-06-03 10:00'::timestamptz, 'any more');
+
+-- All of that has left the counts right: they are kept by what changes, here they are counted.
+SELECT set_eq(
+    'SELECT key_hour, status, objects FROM etl.object_counts WHERE objects <> 0',
+    $$SELECT o.key_hour, o.status, count(*) FROM etl.objects AS o WHERE NOT EXISTS (
+        SELECT FROM etl.objects AS n
+        WHERE n.object_key = o.object_key AND (n.last_modified, n.object_id) > (o.last_modified, o.object_id)
+    ) GROUP BY 1, 2$$, 'keys by hour and status are those of the newest versions'
+);
+SELECT cmp_ok((SELECT count(DISTINCT status)::int FROM etl.object_counts WHERE objects > 0), '>=', 2, 'of more than one kind');
 
 SELECT * FROM finish();
 ROLLBACK;
