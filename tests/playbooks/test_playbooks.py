@@ -16,7 +16,13 @@ from tests.toolbox import free_port
 from tests.unit.control_server import running_plane
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-HOST_PLAYS = ("configure.yml", "lambda_package.yml", "verify.yml")
+HOST_PLAYS = (
+    "configure.yml",
+    "erase.yml",
+    "lambda_package.yml",
+    "replay_erasures.yml",
+    "verify.yml",
+)
 NOWHERE = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 
 
@@ -116,3 +122,37 @@ def test_destroy_leaves_the_network_that_the_shops_own_ec2_is_in(tmp_path: Path)
         assert s3.list_objects_v2(Bucket="sbw-artifacts-123456789012")["KeyCount"] == 0
         assert s3.list_objects_v2(Bucket="clickstream-s3-ingest")["KeyCount"] == 1
     assert f"sbw-network and sbw-storage, since {shop['InstanceId']} is in" in done.stdout
+
+
+def test_receipts_outlive_a_deployment_and_the_next_one_finds_them(tmp_path: Path) -> None:
+    with running_plane(tmp_path / "plane") as plane:
+        aws = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{plane.port}"}
+        s3 = plane.client("s3")
+        made = play("storage.yml", tmp_path, aws, sbw_stack_prefix="two")
+        assert made.returncode == 0, made.stdout[-3000:]
+        s3.put_object(Bucket="two-backup-123456789012", Key="erasures/1.json", Body=b"{}")
+        gone = play("destroy.yml", tmp_path, aws, sbw_stack_prefix="two", sbw_destroy="two")
+        assert gone.returncode == 0, gone.stdout[-3000:]
+        assert "receipts of erasures in two-backup-123456789012" in gone.stdout
+        for changed in (1, 0):
+            again = play("storage.yml", tmp_path, aws, sbw_stack_prefix="two")
+            assert again.returncode == 0, again.stdout[-3000:]
+            assert f"changed={changed}" in again.stdout
+        assert s3.list_objects_v2(Bucket="two-backup-123456789012")["KeyCount"] == 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"sbw_erase_client": "c", "sbw_erase_account": "u"},
+        {"sbw_erase_client": "c", "sbw_erase_with_clients": True},
+        {"sbw_erase_client": "two\nlines"},
+    ],
+    ids=["both", "visitor with clients", "two lines"],
+)
+def test_an_erasure_that_is_not_clear_is_refused(tmp_path: Path, settings: dict[str, Any]) -> None:
+    done = play("erase.yml", tmp_path, sbw_warehouse={"InstanceId": "i-0other"}, **settings)
+    assert done.returncode != 0
+    assert "Give either CLIENT_ID= or USER_ID=" in done.stdout + done.stderr
+    assert "Nothing was erased" in done.stdout + done.stderr
+    assert "two" not in done.stdout
