@@ -60,8 +60,8 @@ backfill: setup-test ## Load the key hours from FROM= to TO= (2026-01-01), again
 	@$(BIN)/python -m etl_lambda --function "$(FUNCTION)" --from "$(FROM)" --to "$(TO)"
 
 # Ids go by the environment: nobody reads them in the list of processes, and playbooks log no task that has them.
-erase: export SBW_ERASE_CLIENT_ID := $(CLIENT_ID)
-erase: export SBW_ERASE_USER_ID := $(USER_ID)
+erase: export SBW_ERASE_CLIENT_ID := $(value CLIENT_ID)
+erase: export SBW_ERASE_USER_ID := $(value USER_ID)
 erase: setup ## Erase a visitor, CLIENT_ID=, or an account, USER_ID= (WITH_CLIENTS=1: its visitors too), for good.
 	@env $(PLAY) $(if $(WITH_CLIENTS),-e sbw_erase_with_clients=true) playbooks/erase.yml
 

@@ -14,7 +14,7 @@ from tests import toolbox
 from tests.system.conftest import STATE, Running
 
 BUCKET = "clickstream-s3-ingest"
-ERASED = r"c-gone's \ 'Hà'"
+ERASED = r"c-gone's $x \ 'Hà'"
 LATE = "5b1f0a6e-6d3c-4d0a-9a57-0c3f7f4f2a11"
 
 
