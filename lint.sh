@@ -17,7 +17,7 @@ check format "$bin/ruff" format --check .
 check mypy "$bin/mypy" --no-error-summary local_aws etl_lambda demo tests
 # Not the lookups: their base class, Ansible's, has no types.
 check "mypy of playbooks and roles" env MYPYPATH=roles/private_apt/files "$bin/mypy" --no-error-summary \
-  playbooks/files roles/private_apt/files/private_apt_repository roles/clickstream_dw/filter_plugins
+  playbooks/files roles/private_apt/files/private_apt_repository roles/*/filter_plugins
 for script in setup.sh lint.sh .ci/run requirements/lock.sh; do check "$script" bash -n "$script"; done
 check cfn-lint "$bin/cfn-lint" cloudformation/*.yaml
 check yamllint "$bin/yamllint" --strict cloudformation playbooks roles inventory demo tests .config .pre-commit-config.yaml

@@ -15,7 +15,7 @@ from psycopg2 import extensions
 
 from tests import toolbox
 
-# As the role postgresql sets them on a host of 8 GiB (roles/postgresql/vars/main.yml), but for the
+# As the role postgresql sets them on a host of 8 GiB (roles/postgresql/filter_plugins), but for the
 # workers of one query: PostgreSQL's default of two, which the plain queries gain by.
 PRODUCT = {
     "shared_buffers": "2GB",
