@@ -35,7 +35,7 @@ class Function:
         # botocore itself looks at AWS_DEFAULT_REGION only.
         region = os.environ.get("AWS_REGION") or None
         try:
-            self._client = boto3.client("lambda", region_name=region, config=config)
+            self._client = boto3.Session(region_name=region).client("lambda", config=config)
         except (aws.BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
             raise CommandError(_remedy(error)) from error
 
