@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -619,3 +620,54 @@ def test_ctrl_c_does_not_wait_for_the_function(
     assert code == 130
     assert capsys.readouterr().err == "stopped; nothing was loaded\n"
     assert aws.payloads == []
+
+
+# These tests may themselves run inside make, whose options the inner one would take up.
+OUTSIDE_MAKE = {
+    name: value
+    for name, value in os.environ.items()
+    if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "--function SBW_Lamda_ETL --from 2026-01-01 --to 2026-02-01"),
+        (["FUNCTION=other"], "--function other --from 2026-01-01 --to 2026-02-01"),
+        (["LOCAL=1"], "--local --from 2026-01-01 --to 2026-02-01"),
+        (
+            ["DRY_RUN=1", "RELOAD=1"],
+            "--function SBW_Lamda_ETL --from 2026-01-01 --to 2026-02-01 --dry-run --reload",
+        ),
+        (
+            ["DRY_RUN=0", "RELOAD=0", "LOCAL=0"],
+            "--function SBW_Lamda_ETL --from 2026-01-01 --to 2026-02-01",
+        ),
+    ],
+)
+def test_make_backfill_passes_its_options_on(options: list[str], words: str) -> None:
+    done = subprocess.run(
+        ["make", "-n", "backfill", "FROM=2026-01-01", "TO=2026-02-01", *options],
+        cwd=REPOSITORY,
+        env=OUTSIDE_MAKE,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *_, last = done.stdout.splitlines()
+    assert shlex.split(last)[3:] == words.split()
+
+
+def test_make_backfill_wants_a_range() -> None:
+    done = subprocess.run(
+        ["make", "backfill", "FROM=2026-01-01", "PYTHON=false", "-o", "setup-test"],
+        cwd=REPOSITORY,
+        env=OUTSIDE_MAKE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    first, *_ = done.stderr.splitlines()
+    assert first == ("FROM and TO are missing: make backfill FROM=2026-01-01 TO=2026-02-01")

@@ -7,8 +7,8 @@ import re
 
 from etl_lambda.metrics import emf
 from etl_lambda.settings import Limits
-from tests.unit.test_loader_metrics import REPLY
 from tests.toolbox import REPOSITORY
+from tests.unit.test_loader_metrics import REPLY
 
 
 def test_each_limit_is_documented_with_its_default() -> None:
