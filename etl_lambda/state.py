@@ -20,7 +20,7 @@ class State:
     """A run's counts, and what its last listing found.
 
     `backlog` is None until a listing has ended; `done` counts what was committed of it. `pending` are
-    objects and bytes by day of their keys.
+    objects and bytes by hour of their keys.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -35,7 +35,7 @@ class State:
     hours: Counter[datetime] = field(default_factory=Counter)
     window: Window | None = None
     backlog: Backlog | None = None
-    pending: dict[str, list[int]] = field(default_factory=dict)
+    pending: dict[datetime, list[int]] = field(default_factory=dict)
 
     def begin_listing(self, at: datetime, window: Window) -> None:
         """Forget the listing before; what this run loaded since is not skipped now."""
@@ -48,7 +48,7 @@ class State:
         """Put objects into the backlog."""
         backlog.add(objects)
         for found in objects:
-            sums = self.pending.setdefault(f"{found.hour:%Y-%m-%d}", [0, 0])
+            sums = self.pending.setdefault(found.hour, [0, 0])
             sums[0] += 1
             sums[1] += found.size
 
@@ -96,10 +96,12 @@ class State:
 
     def pending_json(self) -> dict[str, dict[str, int]]:
         """Return what is to be loaded by day of the keys."""
-        return {
-            day: {"objects": objects, "bytes": size}
-            for day, (objects, size) in sorted(self.pending.items())
-        }
+        days: dict[str, dict[str, int]] = {}
+        for hour, (objects, size) in sorted(self.pending.items()):
+            day = days.setdefault(f"{hour:%Y-%m-%d}", {"objects": 0, "bytes": 0})
+            day["objects"] += objects
+            day["bytes"] += size
+        return days
 
     def window_json(self) -> dict[str, Any]:
         """Return what was listed."""
