@@ -136,7 +136,10 @@ def here(stop: Stop, verbose: bool) -> Call:
     def call(payload: Payload) -> Reply:
         clock = Clock()
         with stop.ends(clock):
-            return answer(payload, clock, _log_metrics if verbose else lambda _: None)
+            reply = answer(payload, clock, _log_metrics if verbose else lambda _: None)
+        if payload.get("dry_run"):  # a stopped one says too little
+            stop.check()
+        return reply
 
     return call
 

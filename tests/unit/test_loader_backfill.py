@@ -353,6 +353,18 @@ def test_a_signal_lets_the_run_end_and_starts_no_other(
     assert signal.getsignal(number) is before
 
 
+def test_a_dry_run_that_is_stopped_does_not_pass_for_a_whole_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(_payload: Payload, _clock: Clock) -> Reply:
+        os.kill(os.getpid(), signal.SIGINT)
+        return looked({"2026-01-01": (5, 9)}, whole=False)
+
+    answering(monkeypatch, answer)
+    assert command.main(["--prefix", "events/", "--dry-run"]) == 130
+    assert capsys.readouterr() == ("", "stopped; nothing was loaded\n")
+
+
 def test_a_signal_while_nothing_runs_ends_at_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
