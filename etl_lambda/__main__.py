@@ -1,25 +1,53 @@
-"""The loader as a command, for backfills: tries again until everything is loaded."""
+"""The loader as a command, for backfills: looks what there is, then loads it until nothing is left.
+
+Standard output gets the replies, a line of JSON each; standard error gets lines for people. Exit codes:
+0 all loaded, 1 failed, 2 the options mean nothing, 130 ended by Ctrl-C (143 by SIGTERM).
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
+import os
+import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any, NoReturn
 
-from etl_lambda import metrics
+from etl_lambda import backfill, metrics
+from etl_lambda.backfill import Call, Payload, Plan, Reply
+from etl_lambda.errors import RequestError
 from etl_lambda.handler import answer
+from etl_lambda.progress import Progress
+from etl_lambda.request import Request, parse
 from etl_lambda.run import Clock
 
-WAIT_BUSY_SECONDS = 15.0
-MOST_FAILURES = 5
+PROGRAM = "python -m etl_lambda"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2."""
+        self.exit(2, f"{message}\n")
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's options."""
-    options = argparse.ArgumentParser(prog="python -m etl_lambda", description=__doc__)
+    options = _Parser(prog=PROGRAM, description=__doc__)
+    where = options.add_mutually_exclusive_group()
+    where.add_argument("--function", metavar="NAME", help="invoke this Lambda function")
+    where.add_argument(
+        "--local",
+        action="store_true",
+        help="run here, with DWH_*, RAW_BUCKET and AWS_* of the environment (the default)",
+    )
     options.add_argument(
         "--from", dest="from_", metavar="TIME", help="first key hour (ISO 8601, UTC)"
     )
@@ -31,84 +59,168 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--quarantine", action="store_true", help="with --reload: only quarantined objects"
     )
-    options.add_argument("--dry-run", action="store_true", help="list and count, write nothing")
-    options.add_argument("--function", metavar="NAME", help="invoke this Lambda function instead")
+    options.add_argument("--dry-run", action="store_true", help="say what there is, write nothing")
+    options.add_argument(
+        "--verbose", action="store_true", help="with --local: the loader's log and metrics as well"
+    )
     return options
 
 
-def payload_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the payload that the options mean."""
+def request_of(arguments: argparse.Namespace, now: datetime) -> Request:
+    """Return the request that the options mean. Raises RequestError."""
     fields = {"from": arguments.from_, "to": arguments.to, "prefix": arguments.prefix}
-    payload: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
+    payload: Payload = {name: value for name, value in fields.items() if value is not None}
     for name in ("reload", "quarantine", "dry_run"):
         if getattr(arguments, name):
             payload[name] = True
-    return payload
+    request = parse(payload, now)
+    if request.from_at is not None and request.from_at > now:
+        raise RequestError("from", "is in the future")
+    return request
 
 
-def until_loaded(
-    call: Callable[[dict[str, Any]], dict[str, Any]],
-    payload: dict[str, Any],
-    sleep: Callable[[float], object] = time.sleep,
-) -> dict[str, Any]:
-    """Call again while the reply is busy or partial, or failed for a passing reason.
+class Stop:
+    """Ctrl-C and SIGTERM: a run under way here commits its chunk and ends; all else ends at once.
 
-    A partial reply that left as much as the one before it is given up like a failure.
+    A second one ends that run as well; its open transaction is then lost, and loaded another time.
     """
-    failures, left = 0, None
-    while True:
-        reply = call(payload)
-        print(json.dumps(reply, default=str), flush=True)
-        result = reply["result"]
-        if result == "loaded" or payload.get("dry_run"):
-            return reply
-        if result == "busy":
-            sleep(WAIT_BUSY_SECONDS)
-            continue
-        remaining = reply.get("objects", {}).get("remaining")
-        if result == "partial" and (left is None or remaining < left):
-            failures, left = 0, remaining
-            continue
-        failures += 1
-        if failures >= MOST_FAILURES or not reply.get("error", {}).get("transient", True):
-            return reply
-        sleep(2.0**failures)
 
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._clock: Clock | None = None
+        self.number: int | None = None
 
-def function_caller(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Return what invokes the function `name` and waits for its reply."""
-    import boto3
-    from botocore.config import Config
-
-    config = Config(read_timeout=910, retries={"max_attempts": 0})
-    client = boto3.client("lambda", config=config)
-
-    def call(payload: dict[str, Any]) -> dict[str, Any]:
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Take the signals meanwhile."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self._take) for number in numbers}
         try:
-            answered = client.invoke(FunctionName=name, Payload=json.dumps(payload).encode())
-        except client.exceptions.TooManyRequestsException:  # as at an account's limit
-            return {"result": "busy"}
-        reply = json.loads(answered["Payload"].read())
-        if "FunctionError" in answered:
-            message = str(reply.get("errorMessage", ""))
-            error = {"code": "function_error", "message": message, "transient": True}
-            return {"result": "failed", "error": error}
-        return dict(reply)
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def ends(self, clock: Clock) -> Iterator[None]:
+        """Let a signal end the run that looks at this clock."""
+        self.check()
+        self._clock = clock
+        try:
+            yield
+        finally:
+            self._clock = None
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if there was a signal."""
+        if self.number is not None:
+            raise KeyboardInterrupt
+
+    def say(self) -> int:
+        """Say that it was stopped and return the exit code."""
+        self._progress.stopped("stopped")
+        return 128 + (self.number or signal.SIGINT)
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        again, self.number = self.number is not None, number
+        if self._clock is None:
+            raise KeyboardInterrupt
+        if again:  # the threads of the run cannot be interrupted
+            os._exit(self.say())
+        self._clock.deadline = time.monotonic()
+
+
+def here(stop: Stop, verbose: bool) -> Call:
+    """Return what runs the loader in this process."""
+
+    def call(payload: Payload) -> Reply:
+        clock = Clock()
+        with stop.ends(clock):
+            reply = answer(payload, clock, _log_metrics if verbose else lambda _: None)
+        if payload.get("dry_run"):  # a stopped one says too little
+            stop.check()
+        return reply
 
     return call
+
+
+def _log_metrics(line: dict[str, Any]) -> None:
+    print(json.dumps(line), file=sys.stderr, flush=True)
+
+
+def carry_out(
+    request: Request, call: Call, progress: Progress, sleep: Callable[[float], object]
+) -> bool:
+    """Carry out a request with `call`; whether all of it was loaded, or looked at."""
+    dry = request.dry_run
+    plan = None
+    if dry or not request.default or request.quarantine:
+        plan = Plan()
+        for payload in backfill.looks(request):
+
+            def looked(reply: Reply) -> None:
+                if dry:
+                    backfill.print_reply(reply)
+                progress.looked("listing", reply)
+
+            reply = backfill.until_loaded(call, payload, sleep, looked)
+            if reply["result"] not in ("loaded", "partial"):
+                progress.stopped("given up")
+                return False
+            plan.add(reply)
+        if dry:
+            progress.table(plan)
+            return True
+    progress.begin(plan)
+    for name, payload in backfill.loads(request, plan or Plan()):
+
+        def told(reply: Reply, name: str = name) -> None:
+            backfill.print_reply(reply)
+            progress.told(name, reply)
+
+        if backfill.until_loaded(call, payload, sleep, told)["result"] != "loaded":
+            progress.stopped("given up")
+            return False
+    progress.end()
+    return True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 when everything is loaded."""
     options = parser().parse_args(arguments)
-    metrics.set_up_logging(sys.stderr)
-    call = function_caller(options.function) if options.function else _here
-    reply = until_loaded(call, payload_of(options))
-    return 0 if reply["result"] == "loaded" or (options.dry_run and "error" not in reply) else 1
+    progress = Progress(sys.stderr)
+    try:
+        request = request_of(options, datetime.now(UTC))
+    except RequestError as error:
+        progress.say(f"--{error.field} {str(error).partition(': ')[2]}")
+        return 2
+    metrics.set_up_logging(sys.stderr, logging.INFO if options.verbose else logging.CRITICAL)
+    stop = Stop(progress)
+
+    def sleep(seconds: float) -> None:
+        stop.check()
+        time.sleep(seconds)
+
+    with stop.watching():
+        try:
+            if options.function is None:
+                call = here(stop, options.verbose)
+                return 0 if carry_out(request, call, progress, sleep) else 1
+            return _remotely(options.function, request, progress, sleep)
+        except KeyboardInterrupt:
+            return stop.say()
 
 
-def _here(payload: dict[str, Any]) -> dict[str, Any]:
-    return answer(payload, Clock())
+def _remotely(
+    name: str, request: Request, progress: Progress, sleep: Callable[[float], object]
+) -> int:
+    from etl_lambda.invoking import CommandError, Function  # boto3 is not in the function's zip
+
+    try:
+        return 0 if carry_out(request, Function(name), progress, sleep) else 1
+    except CommandError as error:
+        progress.stopped(str(error))
+        return 1
 
 
 if __name__ == "__main__":

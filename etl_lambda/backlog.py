@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from etl_lambda.listing import Found
 
@@ -19,6 +20,7 @@ class Backlog:
         self._most = most
         self._objects: list[Found] = []
         self.dropped = 0
+        self._oldest_dropped: datetime | None = None
 
     def add(self, objects: Iterable[Found]) -> None:
         """Take objects in any order."""
@@ -28,12 +30,25 @@ class Backlog:
 
     def _cut(self) -> None:
         self._objects.sort(key=order)
-        self.dropped += max(0, len(self._objects) - self._most)
+        if len(self._objects) <= self._most:
+            return
+        self.dropped += len(self._objects) - self._most
+        first = self._objects[self._most].last_modified
+        self._oldest_dropped = min(first, self._oldest_dropped or first)
         del self._objects[self._most :]
 
     def close(self) -> None:
         """Sort what was added; call once, after the listing."""
         self._cut()
+
+    def oldest_after(self, done: int) -> datetime | None:
+        """Return the LastModified of the oldest object but for the first `done`; None: none is left.
+
+        The objects that were only counted are among them.
+        """
+        if done < len(self._objects):
+            return self._objects[done].last_modified
+        return self._oldest_dropped
 
     def __len__(self) -> int:
         return len(self._objects)

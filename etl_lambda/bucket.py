@@ -11,6 +11,10 @@ from etl_lambda.fetching import Reader, open_store
 from etl_lambda.s3_list import Credentials, ListClient, environment_credentials
 from etl_lambda.settings import Settings
 
+_NO_CREDENTIALS = (
+    "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+)
+
 
 def find_credentials() -> Credentials:
     """Return the credentials of the environment, else those that boto3 finds (an operator's).
@@ -21,14 +25,18 @@ def find_credentials() -> Credentials:
     if found is not None:
         return found
     try:
+        import botocore.exceptions
         import botocore.session
     except ImportError:
-        keys = None
-    else:
+        raise PermanentError("no_credentials", _NO_CREDENTIALS) from None
+    try:
         keys = botocore.session.get_session().get_credentials()
-    if keys is None:
-        raise PermanentError("no_credentials", "there are no AWS credentials")
-    frozen = keys.get_frozen_credentials()
+        frozen = None if keys is None else keys.get_frozen_credentials()
+    except botocore.exceptions.BotoCoreError as error:  # a profile that is not there, a login
+        words = f"the AWS credentials cannot be read ({type(error).__name__})"
+        raise PermanentError("no_credentials", words) from error
+    if frozen is None:
+        raise PermanentError("no_credentials", _NO_CREDENTIALS)
     return {
         "access_key_id": frozen.access_key or "",
         "secret_access_key": frozen.secret_key or "",

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Any, Protocol
+from typing import Protocol
 
 from etl_lambda.copying import Part
 from etl_lambda.decoding import Reject, sample
@@ -28,7 +28,10 @@ class Staging(Protocol):
         """Send a part."""
 
     def apply_chunk(self, run: int, reload: bool) -> dict[str, int]:
-        """Finish the chunk and commit."""
+        """Move the chunk into the tables; return what became of it."""
+
+    def commit(self) -> None:
+        """Make the chunk durable."""
 
 
 class Chunks:
@@ -70,6 +73,7 @@ class Chunks:
         self._opened_at = 0.0
         self._coerced: Counter[str] = Counter()
         self._cleaned: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
 
     def add(self, fetched: Fetched) -> None:
         """Map one object into the chunk."""
@@ -81,10 +85,12 @@ class Chunks:
             self._gone += 1
         elif fetched.problem is not None:
             reject = Reject(None, fetched.problem, sample(fetched.data))
+            self._reasons[reject.reason] += 1
             self._part.add_reject(number, reject)
             self._part.add_object(number, fetched, "quarantined", 1)
         else:
-            self._map(number, fetched)
+            with self._counts.stages("map"):
+                self._map(number, fetched)
         if (
             self._events >= self._limits.chunk_events
             or self._objects >= self._limits.chunk_objects
@@ -101,9 +107,11 @@ class Chunks:
                 self._part.add_row(number, item)
             else:
                 rejects += 1
+                self._reasons[item.reason] += 1
                 self._part.add_reject(number, item)
             if self._part.full:
-                self._send(last=False)
+                with self._counts.stages.without("map"):
+                    self._send(last=False)
         self._events += records
         status = "quarantined" if rejects else "loaded"
         self._part.add_object(number, fetched, status, records)
@@ -124,17 +132,20 @@ class Chunks:
         """Hand the part to the other thread, once it has done with the one before."""
         self._wait()
         part, begun, objects = self._part, self._begun, self._objects
-        coerced, cleaned, gone = self._coerced, self._cleaned, self._gone
+        gone, found = self._gone, (self._coerced, self._cleaned, self._reasons)
 
         def work() -> None:
             started = time.monotonic()
-            if not begun:
-                self._staging.begin_chunk()
-            self._staging.copy(part)
+            with self._counts.stages("copy"):
+                if not begun:
+                    self._staging.begin_chunk()
+                self._staging.copy(part)
             if last:
-                result = self._staging.apply_chunk(self._run, self._reload)
-                result["objects_gone"] = gone
-                self._book(result, objects, coerced, cleaned)
+                with self._counts.stages("apply"):
+                    result = self._staging.apply_chunk(self._run, self._reload)
+                with self._counts.stages("commit"):
+                    self._staging.commit()
+                self._book({**result, "objects_gone": gone}, objects, *found)
             self.longest_seconds = max(self.longest_seconds, time.monotonic() - started)
 
         self._part, self._begun = Part(), True
@@ -146,7 +157,12 @@ class Chunks:
             self._under_way = None
 
     def _book(
-        self, result: dict[str, Any], objects: int, coerced: Counter[str], cleaned: Counter[str]
+        self,
+        result: dict[str, int],
+        objects: int,
+        coerced: Counter[str],
+        cleaned: Counter[str],
+        reasons: Counter[str],
     ) -> None:
         """Count a committed chunk."""
         for name, value in result.items():
@@ -155,5 +171,6 @@ class Chunks:
             counter[what] += value
         self._counts.coerced.update(coerced)
         self._counts.cleaned.update(cleaned)
+        self._counts.reasons.update(reasons)
         self._counts.chunks += 1
         self._committed(objects)

@@ -25,6 +25,7 @@ from etl_lambda.listing import Found
 from etl_lambda.retrying import wait_before
 from etl_lambda.s3_list import Credentials
 from etl_lambda.settings import Limits, Settings
+from etl_lambda.stages import Stages
 
 _BATCH_OBJECTS = 64
 
@@ -136,13 +137,17 @@ class Fetcher:
     """Iterates over the objects in the order given; a context manager that ends its thread.
 
     Memory: reads under way hold at most half of `limits.fetch_bytes`, finished ones the rest; an
-    object larger than that is read alone.
+    object larger than that is read alone. `bytes_read` counts what came, taken or not.
     """
 
-    def __init__(self, reader: Reader, objects: Iterable[Found], limits: Limits) -> None:
+    def __init__(
+        self, reader: Reader, objects: Iterable[Found], limits: Limits, stages: Stages
+    ) -> None:
         self._reader = reader
         self._objects = objects
         self._limits = limits
+        self._stages = stages
+        self.bytes_read = 0
         self._batch_bytes = limits.fetch_bytes // 8
         self._out: queue.Queue[list[Fetched] | BaseException | None] = queue.Queue(2)
         self._stop = threading.Event()
@@ -193,6 +198,12 @@ class Fetcher:
                 continue
         raise _StoppedError
 
+    async def _result(self, task: asyncio.Task[Fetched]) -> Fetched:
+        with self._stages("fetch"):
+            fetched = await task
+        self.bytes_read += len(fetched.data)
+        return fetched
+
     async def _pump(self) -> None:
         under_way: deque[tuple[asyncio.Task[Fetched], int]] = deque()
         batch: list[Fetched] = []
@@ -205,7 +216,7 @@ class Fetcher:
                     or held + weight > self._limits.fetch_bytes // 2
                 ):
                     task, freed = under_way.popleft()
-                    batch.append(await task)
+                    batch.append(await self._result(task))
                     held -= freed
                     batch_bytes += freed
                     if len(batch) >= _BATCH_OBJECTS or batch_bytes >= self._batch_bytes:
@@ -214,7 +225,7 @@ class Fetcher:
                 under_way.append((asyncio.create_task(self._reader.read(found)), weight))
                 held += weight
             while under_way:
-                batch.append(await under_way.popleft()[0])
+                batch.append(await self._result(under_way.popleft()[0]))
                 if len(batch) >= _BATCH_OBJECTS:
                     self._put(batch)
                     batch = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -25,8 +26,13 @@ class FailedRunError(RuntimeError):
     """A scheduled run failed: nobody reads its reply, so Lambda's own error count has to see it."""
 
 
-def answer(payload: Any, clock: Clock) -> dict[str, Any]:
-    """Carry out a payload and return the reply; errors become a reply as well."""
+def answer(
+    payload: Any, clock: Clock, write: Callable[[dict[str, Any]], object] = metrics.write_emf
+) -> dict[str, Any]:
+    """Carry out a payload and return the reply; errors become a reply as well.
+
+    `write` takes the lines of metrics.
+    """
     started = time.monotonic()
     try:
         request = parse(payload, clock.now())
@@ -36,9 +42,9 @@ def answer(payload: Any, clock: Clock) -> dict[str, Any]:
         reply = {"result": "failed", "error": metrics.error_facts(error)}
     seconds = time.monotonic() - started
     metrics.log("run ended", seconds=round(seconds, 3), **reply)
-    metrics.write_emf(
-        metrics.emf(reply, os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "command"), seconds)
-    )
+    name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "command")
+    for line in (metrics.emf(reply, name, seconds), *metrics.emf_by_column(reply, name)):
+        write(line)
     return reply
 
 

@@ -197,13 +197,16 @@ class Warehouse:
                     cursor.copy_expert(command, io.BytesIO("".join(lines).encode()))
 
     def apply_chunk(self, run: int, reload: bool) -> dict[str, int]:
-        """Move the staged chunk into the tables and commit; return what became of it."""
-        with _decided():
-            with self._connection.cursor() as cursor:
-                cursor.execute("SELECT etl.apply_chunk(%s, %s)", (run, reload))
-                row = cursor.fetchone()
-            self._connection.commit()
+        """Move the staged chunk into the tables, uncommitted; return what became of it."""
+        with _decided(), self._connection.cursor() as cursor:
+            cursor.execute("SELECT etl.apply_chunk(%s, %s)", (run, reload))
+            row = cursor.fetchone()
         return {name: int(value) for name, value in (row[0] if row else {}).items()}
+
+    def commit(self) -> None:
+        """Make the chunk durable: until then it can be lost, and is then loaded again."""
+        with _decided():
+            self._connection.commit()
 
     def rollback(self) -> None:
         """Give up the open transaction."""

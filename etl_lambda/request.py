@@ -128,12 +128,12 @@ def _range(payload: dict[str, Any], base: Request) -> Request:
 def _instant(payload: dict[str, Any], name: str) -> datetime:
     value = payload[name]
     if not isinstance(value, str):
-        raise RequestError(name, "is not ISO 8601 text")
+        raise RequestError(name, "is not ISO 8601 text, as 2026-01-31 or 2026-01-31T05")
     try:
         at = datetime.fromisoformat(value.strip())
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise RequestError(name, "is not ISO 8601 text") from None
+        raise RequestError(name, "is not ISO 8601 text, as 2026-01-31 or 2026-01-31T05") from None
     return at
 
 

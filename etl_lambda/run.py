@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -15,12 +15,12 @@ from etl_lambda.backlog import Backlog
 from etl_lambda.chunks import Chunks
 from etl_lambda.errors import BusyError, LoaderError, TransientError
 from etl_lambda.fetching import Fetcher, Reader
-from etl_lambda.listing import Tally
 from etl_lambda.loading import Result, Warehouse
-from etl_lambda.metrics import Counts, error_facts, log
+from etl_lambda.metrics import error_facts, log
 from etl_lambda.request import Request
 from etl_lambda.retrying import wait_before
 from etl_lambda.settings import Limits, Settings
+from etl_lambda.state import State
 
 FULL_LISTING_EVERY = timedelta(hours=23)
 LOST_LOCK_PATIENCE = 90.0
@@ -48,28 +48,6 @@ class Clock:
         return float("inf") if self.deadline is None else self.deadline - time.monotonic()
 
 
-@dataclass
-class _State:
-    """What survives a lost connection within one run."""
-
-    counts: Counts = field(default_factory=Counts)
-    tally: Tally = field(default_factory=Tally)
-    run: int | None = None
-    remaining: int = 0
-    listed_whole: bool = True
-    chunk_seconds: float = 0.0
-    hours: Counter[datetime] = field(default_factory=Counter)
-    window: window.Window | None = None
-
-    def done(self, objects: int) -> None:
-        """Book objects that need no further work."""
-        self.remaining -= objects
-
-    def result(self) -> Result:
-        """Return what a run that did not fail has come to."""
-        return "loaded" if self.listed_whole and not self.remaining else "partial"
-
-
 class Run:
     """Carries out one request."""
 
@@ -90,17 +68,18 @@ class Run:
 
     def __call__(self, request: Request) -> dict[str, Any]:
         """Return the reply: `result` is loaded, partial, busy or failed, with what remains."""
-        state = _State()
+        state = State()
         try:
             result = self._persist(request, state)
             return self._reply(request, state, result, None)
         except BusyError as error:
             return self._reply(request, state, "busy", error)
         except LoaderError as error:
-            log("run failed", code=error.code, error=str(error), transient=error.transient)
+            facts = {"error": str(error), "transient": error.transient}
+            log("run failed", level=logging.ERROR, code=error.code, **facts)
             return self._reply(request, state, "failed", error)
 
-    def _persist(self, request: Request, state: _State) -> Result:
+    def _persist(self, request: Request, state: State) -> Result:
         """Run until done; a lost connection is made anew, and the lock taken anew with it."""
         for attempt in range(1, self._limits.attempts + 1):
             try:
@@ -111,11 +90,11 @@ class Run:
                 last = attempt == self._limits.attempts
                 if not error.code.startswith("db_") or last or self._out_of_time(state):
                     raise
-                log("trying again", code=error.code, attempt=attempt)
+                log("trying again", level=logging.WARNING, code=error.code, attempt=attempt)
                 self._sleep(wait_before(attempt))
         raise AssertionError("unreachable")
 
-    def _session(self, request: Request, state: _State, patience: float) -> Result:
+    def _session(self, request: Request, state: State, patience: float) -> Result:
         warehouse = self._open(self._settings)
         try:
             if request.dry_run:
@@ -126,7 +105,7 @@ class Run:
         finally:
             warehouse.close()
 
-    def _locked(self, warehouse: Warehouse, request: Request, state: _State) -> Result:
+    def _locked(self, warehouse: Warehouse, request: Request, state: State) -> Result:
         started = self._clock.now()
         full = self._full_listing_due(warehouse, request, started)
         if state.run is None:
@@ -138,21 +117,24 @@ class Run:
             backlog = self._list(warehouse, request, state, full)
             self._load(warehouse, backlog, request, state)
             result = state.result()
-            warehouse.finish_run(state.run, result, self._counts(state), self._listed(state), None)
+            counts = self._counts(request, state)
+            warehouse.finish_run(state.run, result, counts, state.hours_json(), None)
             return result
         except LoaderError as error:
-            self._finish_failed(warehouse, state, error)
+            self._finish_failed(warehouse, request, state, error)
             raise
 
-    def _finish_failed(self, warehouse: Warehouse, state: _State, error: LoaderError) -> None:
+    def _finish_failed(
+        self, warehouse: Warehouse, request: Request, state: State, error: LoaderError
+    ) -> None:
         """Note the failure if the connection still lives; the first error is what counts."""
         try:
             warehouse.rollback()
             if state.run is not None:
-                counts, listed = self._counts(state), self._listed(state)
+                counts, listed = self._counts(request, state), state.hours_json()
                 warehouse.finish_run(state.run, "failed", counts, listed, f"{error.code}: {error}")
         except LoaderError as second:
-            log("the run's row stays open", code=second.code)
+            log("the run's row stays open", level=logging.ERROR, code=second.code)
 
     def _full_listing_due(self, warehouse: Warehouse, request: Request, now: datetime) -> bool:
         if not request.default or request.quarantine:  # the quarantine is no listing
@@ -161,33 +143,29 @@ class Run:
         return last is None or now - last >= FULL_LISTING_EVERY
 
     def _list(
-        self, warehouse: Warehouse, request: Request, state: _State, full: bool = False
+        self, warehouse: Warehouse, request: Request, state: State, full: bool = False
     ) -> Backlog:
         """Return the backlog of the request's window, and book what was listed."""
         now = self._clock.now()
-        start = warehouse.window_start(now) if request.default else None
+        with state.counts.stages("ledger"):
+            start = warehouse.window_start(now) if request.default else None
         days = self._limits.relist_days if full else None
-        state.window = window.of_request(request, now, start, days)
-        state.tally = Tally()
-        state.listed_whole = True
-        state.hours = Counter()
+        of = window.of_request(request, now, start, days)
+        state.begin_listing(now, of)
         backlog = Backlog(self._limits.run_objects)
         if request.quarantine:
-            backlog.add(_of_quarantine(warehouse, request, state.window))
+            with state.counts.stages("ledger"):
+                state.take(backlog, _of_quarantine(warehouse, request, of))
         else:
             self._walk(warehouse, request, state, backlog, now)
-        backlog.close()
-        state.remaining = len(backlog) + backlog.dropped
-        for name in ("listed", "foreign", "markers"):
-            state.counts.objects[name] = getattr(state.tally, name)
-        log("listed", requests=state.tally.requests, unknown=state.remaining, run=state.run)
+        state.end_listing(backlog)
         return backlog
 
     def _walk(
         self,
         warehouse: Warehouse,
         request: Request,
-        state: _State,
+        state: State,
         backlog: Backlog,
         now: datetime,
     ) -> None:
@@ -200,31 +178,38 @@ class Run:
             workers=self._limits.list_concurrency,
             attempts=self._limits.attempts,
         )
-        for page in pages:
+        for page in state.counts.stages.each("list", pages):
             if self._out_of_time(state):
                 state.listed_whole = False
                 pages.close()
                 return
-            unknown, returned = warehouse.unknown(page)
-            backlog.add(page if request.reload else unknown)
-            if state.run is not None:
-                warehouse.record_listing(state.run, [], unknown + returned)
+            with state.counts.stages("ledger"):
+                unknown, returned = warehouse.unknown(page)
+                if state.run is not None:
+                    warehouse.record_listing(state.run, [], unknown + returned)
+            taken = page if request.reload else unknown
+            state.take(backlog, taken)
+            state.skipped += len(page) - len(taken)
             state.hours.update(found.hour for found in page)
         if state.run is not None:
             hours = window.hours_listed(state.window, state.tally.days, now)
-            warehouse.record_listing(state.run, hours, [])
-            backlog.add(warehouse.unseen(state.run, hours))
+            with state.counts.stages("ledger"):
+                warehouse.record_listing(state.run, hours, [])
+                state.take(backlog, warehouse.unseen(state.run, hours))
 
-    def _load(
-        self, warehouse: Warehouse, backlog: Backlog, request: Request, state: _State
-    ) -> None:
+    def _load(self, warehouse: Warehouse, backlog: Backlog, request: Request, state: State) -> None:
         assert state.run is not None  # noqa: S101 - for the type checker
         if not len(backlog):
             return
-        with (
-            Fetcher(self._bucket.reader(), backlog, self._limits) as fetcher,
-            ThreadPoolExecutor(1, thread_name_prefix="copy") as pool,
-        ):
+        fetcher = Fetcher(self._bucket.reader(), backlog, self._limits, state.counts.stages)
+        try:
+            self._send(warehouse, fetcher, request, state)
+        finally:
+            state.counts.bytes_read += fetcher.bytes_read
+
+    def _send(self, warehouse: Warehouse, fetcher: Fetcher, request: Request, state: State) -> None:
+        assert state.run is not None  # noqa: S101 - for the type checker
+        with fetcher, ThreadPoolExecutor(1, thread_name_prefix="copy") as pool:
             chunks = Chunks(
                 warehouse,
                 state.run,
@@ -233,7 +218,7 @@ class Run:
                 limits=self._limits,
                 counts=state.counts,
                 pool=pool,
-                committed=state.done,
+                committed=state.committed,
             )
             for fetched in fetcher:
                 state.chunk_seconds = chunks.longest_seconds
@@ -243,32 +228,43 @@ class Run:
                     chunks.add(fetched)
             chunks.finish()
 
-    def _out_of_time(self, state: _State) -> bool:
+    def _out_of_time(self, state: State) -> bool:
         return self._clock.left() < self._limits.stop_seconds + 2 * state.chunk_seconds
 
-    def _counts(self, state: _State) -> dict[str, Any]:
-        counts = state.counts.as_json()
-        counts["objects"]["remaining"] = state.remaining
+    def _counts(self, request: Request, state: State) -> dict[str, Any]:
+        counts = state.counts_json(self._settings.error_budget)
+        # Only the default window goes up to now and holds what is not loaded, nothing else.
+        if request.default and not request.reload:
+            lag = state.lag_seconds(self._clock.now())
+            if lag is not None:
+                counts["lag_seconds"] = lag
         return counts
 
-    def _listed(self, state: _State) -> list[dict[str, Any]]:
-        hours = Counter(state.hours)
-        return [{"hour": hour.isoformat(), "objects": hours[hour]} for hour in sorted(hours)]
-
     def _reply(
-        self, request: Request, state: _State, result: Result, error: LoaderError | None
+        self, request: Request, state: State, result: Result, error: LoaderError | None
     ) -> dict[str, Any]:
         reply: dict[str, Any] = {"result": result, "run": state.run, "request": request.as_json()}
-        reply |= self._counts(state)
-        if state.window is not None:
-            reply["window"] = {
-                "from": state.window.from_at and state.window.from_at.isoformat(),
-                "to": state.window.to_at and state.window.to_at.isoformat(),
-                "full_listing": state.window.full,
-            }
+        reply |= {**self._counts(request, state), **state.window_json()}
+        if request.dry_run:
+            reply["pending"] = state.pending_json()
         if error is not None:
             reply["error"] = error_facts(error)
+        if reply["error_budget"]["over"]:
+            _warn(state, reply["error_budget"])
         return reply
+
+
+def _warn(state: State, budget: dict[str, Any]) -> None:
+    events = state.counts.events
+    log(
+        "over the error budget",
+        level=logging.WARNING,
+        run=state.run,
+        read=events["read"],
+        quarantined=events["quarantined"],
+        worst=state.counts.worst_reasons(),
+        **budget,
+    )
 
 
 def _of_quarantine(

@@ -51,7 +51,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where to read from and where to write to. `password` is not part of any text form."""
+    """Where to read from and where to write to. `password` is not part of any text form.
+
+    `error_budget` is the share of a run's records (0 to 1) that may go to quarantine before it warns.
+    """
 
     bucket: str
     host: str
@@ -65,13 +68,14 @@ class Settings:
     ca_bundle: str | None = None
     sslmode: str = "verify-full"
     sslrootcert: str | None = None
+    error_budget: float = 0.01
     limits: Limits = Limits()
 
 
 def from_environment(env: Mapping[str, str]) -> Settings:
     """Return the settings of `env`.
 
-    Raises PermanentError that names the variable when one is missing or is not a number.
+    Raises PermanentError that names the variable when one is missing or is not such a number.
     """
     return Settings(
         bucket=_text(env, "RAW_BUCKET"),
@@ -85,6 +89,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         ca_bundle=env.get("AWS_CA_BUNDLE") or env.get("SSL_CERT_FILE") or None,
         sslmode=env.get("DWH_SSLMODE") or "verify-full",
         sslrootcert=env.get("DWH_SSLROOTCERT") or _packed_ca(),
+        error_budget=_share(env, "ETL_ERROR_BUDGET", Settings.error_budget),
         limits=_limits(env),
     )
 
@@ -119,3 +124,13 @@ def _number(env: Mapping[str, str], name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise PermanentError("bad_settings", f"{name} is not a whole number above 0")
     return int(text)
+
+
+def _share(env: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        share = float(env.get(name) or default)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:  # what is no number is not between them either
+        raise PermanentError("bad_settings", f"{name} is not a share from 0 to 1")
+    return share

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from etl_lambda.backfill import until_loaded
 from etl_lambda.loading import LOCK
 from etl_lambda.request import Request
 from etl_lambda.run import Run
@@ -53,8 +54,6 @@ def test_the_command_tries_again_until_the_lock_is_free(world: World) -> None:
     holder = world.connect()
     with holder.cursor() as cursor:
         cursor.execute(LOCK)
-    from etl_lambda.__main__ import until_loaded
-
     waits: list[float] = []
 
     def sleep(seconds: float) -> None:

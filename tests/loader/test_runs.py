@@ -49,6 +49,7 @@ def test_all_forms_in_both_layouts_load(world: World) -> None:
         "markers": 1,
         "quarantined": 0,
         "remaining": 0,
+        "skipped": 0,
     }
     assert (reply["events"]["stored"], reply["events"]["duplicate"]) == (6, 2)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from etl_lambda.metrics import emf
+from etl_lambda.settings import Settings
+from etl_lambda.stages import STAGES
 from tests.template.templates import resources, statement, template
 
 ENI = [
@@ -41,6 +44,7 @@ def test_the_function_knows_the_warehouse_by_its_environment() -> None:
         "DWH_USER": resolved("username"),
         "DWH_PASSWORD": resolved("password"),
         "RAW_BUCKET": {"Fn::ImportValue": {"Fn::Sub": "${StorageStackName}-RawBucket"}},
+        "ETL_ERROR_BUDGET": {"Ref": "ErrorBudget"},
     }
 
 
@@ -132,7 +136,7 @@ def test_what_fails_for_good_lands_in_the_queue() -> None:
     }
 
 
-def test_alarms_tell_of_errors_of_silence_and_of_what_failed_for_good() -> None:
+def test_alarms_tell_of_errors_of_silence_of_bad_records_and_of_what_failed_for_good() -> None:
     alarms = {
         key: (value["Properties"]["Namespace"], value["Properties"]["MetricName"])
         for key, value in resources("etl", "AWS::CloudWatch::Alarm").items()
@@ -140,9 +144,31 @@ def test_alarms_tell_of_errors_of_silence_and_of_what_failed_for_good() -> None:
     assert alarms == {
         "FunctionErrorsAlarm": ("AWS/Lambda", "Errors"),
         "NotLoadedAlarm": ("SBW/Loader", "NotLoaded"),
+        "OverErrorBudgetAlarm": ("SBW/Loader", "OverErrorBudget"),
         "DeadLetterAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
     }
     assert resources("etl")["NotLoadedAlarm"]["Properties"]["TreatMissingData"] == "breaching"
+
+
+def test_the_loaders_own_alarms_watch_metrics_that_it_writes() -> None:
+    stages = dict.fromkeys(STAGES, 0.0)
+    reply = {"result": "loaded", "lag_seconds": 0.0, "error_budget": {"over": False}}
+    line = emf({**reply, "stages": stages}, "SBW_Lamda_ETL", 0.0)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    written = {metric["Name"] for metric in directive["Metrics"]}
+    watched = {
+        value["Properties"]["MetricName"]: value["Properties"]["Dimensions"]
+        for value in resources("etl", "AWS::CloudWatch::Alarm").values()
+        if value["Properties"]["Namespace"] == directive["Namespace"]
+    }
+    assert set(watched) <= written
+    assert directive["Dimensions"] == [["Function"]]
+    function = {"Name": "Function", "Value": {"Ref": "Function"}}
+    assert watched == {"NotLoaded": [function], "OverErrorBudget": [function]}
+
+
+def test_the_template_and_the_loader_have_the_same_error_budget() -> None:
+    assert template("etl")["Parameters"]["ErrorBudget"]["Default"] == Settings.error_budget == 0.01
 
 
 def test_the_log_is_made_before_the_function_writes_to_it() -> None:

@@ -15,7 +15,8 @@ import pytest
 
 from etl_lambda import handler as entry
 from etl_lambda import metrics, settings
-from etl_lambda.__main__ import main, until_loaded
+from etl_lambda.__main__ import main
+from etl_lambda.backfill import until_loaded
 from etl_lambda.bucket import RawBucket
 from etl_lambda.copying import cell, line
 from etl_lambda.errors import LoaderError, VanishedError, from_db, from_s3
@@ -217,7 +218,7 @@ def partial(remaining: int) -> dict[str, Any]:
 
 
 def failed(transient: bool) -> dict[str, Any]:
-    return {"result": "failed", "error": {"code": "x", "transient": transient}}
+    return {"result": "failed", "error": {"code": "x", "message": "m", "transient": transient}}
 
 
 @pytest.mark.parametrize(
@@ -249,22 +250,33 @@ def test_a_dry_run_is_called_once() -> None:
 
 def test_the_commands_options_make_its_payload(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict[str, Any]] = []
+    looked = {"pending": {}, "window": {"listed_whole": True}}
 
-    def fake(payload: dict[str, Any]) -> dict[str, Any]:
+    def fake(payload: dict[str, Any], *_: Any) -> dict[str, Any]:
         seen.append(payload)
-        return LOADED
+        return LOADED | looked
 
-    monkeypatch.setattr("etl_lambda.__main__._here", fake)
+    monkeypatch.setattr("etl_lambda.__main__.answer", fake)
     assert main(["--from", "2026-11-01", "--to", "2026-11-02", "--reload", "--quarantine"]) == 0
     assert main(["--prefix", "events/2026/", "--dry-run"]) == 0
+    assert main(["--local", "--reload"]) == 0
+    quarantined = {
+        "from": "2026-11-01T00:00:00+00:00",
+        "to": "2026-11-02T00:00:00+00:00",
+        "reload": True,
+        "quarantine": True,
+    }
     assert seen == [
-        {"from": "2026-11-01", "to": "2026-11-02", "reload": True, "quarantine": True},
+        {**quarantined, "dry_run": True},
+        quarantined,
         {"prefix": "events/2026/", "dry_run": True},
+        {"reload": True},
     ]
 
 
 def test_the_command_fails_when_the_run_did(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etl_lambda.__main__._here", replies(failed(False)))
+    answers = replies(failed(False))
+    monkeypatch.setattr("etl_lambda.__main__.answer", lambda payload, *_: answers(payload))
     assert main(["--prefix", "events/"]) == 1
 
 
