@@ -16,7 +16,7 @@ class _Server(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._client.write(data)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         self._client.close()
 
 
@@ -33,9 +33,7 @@ class _Client(asyncio.Protocol):
         self._server = self._loop.create_task(self._connect(transport))
 
     async def _connect(self, client: asyncio.Transport) -> asyncio.Transport:
-        made = await self._loop.create_connection(
-            lambda: _Server(client), "127.0.0.1", self._port
-        )
+        made = await self._loop.create_connection(lambda: _Server(client), "127.0.0.1", self._port)
         return made[0]
 
     def data_received(self, data: bytes) -> None:
@@ -51,7 +49,7 @@ class _Client(asyncio.Protocol):
         else:
             self._server.add_done_callback(lambda server: server.result().write(data))
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         if self._server is not None:
             self._server.add_done_callback(lambda server: server.result().close())
 

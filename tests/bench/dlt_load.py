@@ -1,4 +1,4 @@
-"""The same files by dlt: filesystem → postgres, merged on eventId. Runs in the environment build/venv-bench."""
+"""The same files by dlt: filesystem → postgres, merged on eventId. Runs in build/venv-bench."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def main() -> None:
     )
     events = (files | read_jsonl()).with_name("events")
     events.apply_hints(write_disposition="merge", primary_key="eventId")
-    address = f"postgresql://postgres:none@{env['DWH_HOST']}:{env['DWH_PORT']}/{env['DWH_DATABASE']}"
+    address = (
+        f"postgresql://postgres:none@{env['DWH_HOST']}:{env['DWH_PORT']}/{env['DWH_DATABASE']}"
+    )
     with tempfile.TemporaryDirectory() as home:
         pipeline = dlt.pipeline(
             "bench",

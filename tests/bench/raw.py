@@ -40,10 +40,7 @@ def records(rows: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _event(cells: list[str]) -> dict[str, Any]:
-    row = {
-        name: None if cell == "\\N" else cell
-        for name, cell in zip(COLUMNS, cells, strict=True)
-    }
+    row = {name: None if cell == "\\N" else cell for name, cell in zip(COLUMNS, cells, strict=True)}
     event: dict[str, Any] = {
         "eventName": row["event_name"],
         "eventId": row["event_id"],

@@ -20,9 +20,7 @@ from tests.bench.raw import PRODUCT
 BATCH = 200
 TABLE = "reference_events"
 CREATE = f"CREATE TABLE {TABLE} (LIKE public.clickstream_events, PRIMARY KEY (event_id))"
-INSERT = (
-    f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES %s ON CONFLICT (event_id) DO NOTHING"
-)
+INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES %s ON CONFLICT (event_id) DO NOTHING"
 
 
 def row(event: dict[str, Any]) -> tuple[Any, ...]:
