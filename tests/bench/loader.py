@@ -235,7 +235,7 @@ def _exports(rig: Rig) -> list[Entry]:
 
     def copy() -> float:
         with loads.database(server):
-            return loads.copy(server, home, *span, rig.events)
+            return loads.copy(server, home, span[0], span[1], rig.events)
 
     def resent() -> float:
         expected = Expected(FILES, rig.events // 10, rig.events * 9 // 10)
