@@ -9,12 +9,12 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
 
-from etl_lambda import brackets
+from etl_lambda import brackets, streaming
 from etl_lambda.settings import Limits
 from etl_lambda.spellings import INGEST
 from etl_lambda.unpacking import WHITE, UnpackError, unmark, unpack
@@ -65,12 +65,17 @@ def decode(data: bytes, limits: Limits, usual: Usual = never) -> Iterator[Record
 
     At most `limits.records` are read; the rest of a longer file is one reject.
     """
-    try:
-        plain, truncated = unpack(data, limits)
-    except UnpackError as error:
-        yield Reject(None, error.reason, sample(data))
-        return
-    for count, item in enumerate(_parse(plain, limits, truncated, usual)):
+    lines = streaming.lines(data, limits)
+    if lines is not None:
+        found = _records(lines, limits, usual, 0)
+    else:
+        try:
+            plain, truncated = unpack(data, limits)
+        except UnpackError as error:
+            yield Reject(None, error.reason, sample(data))
+            return
+        found = _parse(plain, limits, truncated, usual)
+    for count, item in enumerate(found):
         if count >= limits.records:
             yield Reject(count, "too_many_records", _bytes_of(item))
             return
@@ -193,6 +198,12 @@ def _objects(
             yield Reject(whole, reason, sample(text))
             return
         pieces = iter(extents)
+    yield from _records(pieces, limits, usual, position)
+
+
+def _records(
+    pieces: Iterable[bytes], limits: Limits, usual: Usual, position: int
+) -> Iterator[Record | Reject]:
     for piece in pieces:
         for item in _record(position, piece, limits, usual):
             position += 1
