@@ -23,7 +23,10 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "_PIECE", 70)
 
 
-def both(data: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[list[object], list[object]]:
+Found = list[decoding.Record | decoding.Reject]
+
+
+def both(data: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[Found, Found]:
     """What is found in `data`, and what is found when it is read whole."""
     found = list(decoding.decode(data, LIMITS))
     with monkeypatch.context() as patch:
