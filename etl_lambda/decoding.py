@@ -182,6 +182,11 @@ def _objects(
 ) -> Iterator[Record | Reject]:
     """One object, one to a line, or one after the other."""
     one_line = b"\n" not in text
+    if one_line:  # mostly one event: not decoded twice
+        found = list(_record(position, text, limits, usual))
+        if isinstance(found[0], Record):
+            yield from found
+            return
     if one_line or len(text) <= limits.record_bytes:
         value = _value(text)
         if not isinstance(value, _Bad) or value.reason == "too_deep":
