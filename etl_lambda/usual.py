@@ -139,4 +139,5 @@ def _plain(
             return False
         if any(len(text) > values.TEXT_CHARACTERS for text in texts if text is not None):
             return False
-    return not any(text.lower() in values.NO_ID for text in (event_id, *ids) if text is not None)
+    lower = [text.lower() for text in (event_id, *ids) if text is not None]
+    return values.NO_ID.isdisjoint(lower)
