@@ -77,7 +77,8 @@ test: setup-test ## Run every test.
 test-fast: setup-test ## Run the tests that need no container, no PostgreSQL and no root.
 	@$(BIN)/python -m pytest -q tests/unit tests/template
 
-bench: setup-test ## Measure against plain SQL and DuckDB, into build/bench.json; ONLY=warehouse a part, SIZE=200000 events.
+bench: setup-test ## Measure against what one would take instead, into build/bench.json; ONLY=loader a part, SIZE=200000 events.
+	@PYTHON=$(PYTHON) ./setup.sh bench
 	@$(SUDO) $(BIN)/python -m tests.bench $(if $(ONLY),--only "$(ONLY)") --size $(SIZE)
 
 lint: setup-test ## Check the style of everything.

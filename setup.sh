@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Install what the demo or the tests need on this machine: Debian packages and a virtual environment.
-# Usage: setup.sh demo|test. Does nothing, quickly, when everything is there already.
+# Install what the demo or the tests need on this machine: Debian packages and a virtual environment. What only
+# `make bench` needs goes into an environment of its own, beside that of the tests.
+# Usage: setup.sh demo|test|bench. Does nothing, quickly, when everything is there already.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-group=${1:?usage: setup.sh demo|test}
+group=${1:?usage: setup.sh demo|test|bench}
 python=${PYTHON:-python3}
 venv=.venv
+[ "$group" = bench ] && venv=build/venv-bench
 packages=(podman crun netavark aardvark-dns uidmap mmdebstrap iproute2 iptables nftables apt-utils
   dpkg-dev gpg gpg-agent gpgv e2fsprogs openssl procps ca-certificates)
 [ "$group" = test ] && packages+=(chromium fonts-dejavu-core libatomic1)

@@ -9,17 +9,17 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
 
-from etl_lambda import brackets
+from etl_lambda import brackets, streaming
 from etl_lambda.settings import Limits
+from etl_lambda.spellings import INGEST
 from etl_lambda.unpacking import WHITE, UnpackError, unmark, unpack
 
 SAMPLE_BYTES = 4096
-INGEST = "_ingest"
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _OPEN = re.compile(rb"\s*\[")
 _NEXT = re.compile(rb",\s*(?=\{)")
@@ -35,12 +35,24 @@ class Reject(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One record: 0-based `position`, the decoded object, its bytes, and the `_ingest` around it."""
+    """One record: 0-based `position`, the decoded object, its bytes, and the `_ingest` around it.
+
+    `columns` is what `Usual` made of the bytes; then they were not decoded, and `value` is empty.
+    """
 
     position: int
     value: dict[str, Any]
     raw: bytes
     ingest: Any = None
+    columns: tuple[Any, ...] | None = None
+
+
+# Makes columns of the bytes of a usual record, None of any other.
+Usual = Callable[[bytes], tuple[Any, ...] | None]
+
+
+def never(_: bytes) -> None:
+    """Take no record for a usual one."""
 
 
 def sample(raw: bytes | memoryview) -> bytes:
@@ -48,17 +60,22 @@ def sample(raw: bytes | memoryview) -> bytes:
     return bytes(raw[:SAMPLE_BYTES])
 
 
-def decode(data: bytes, limits: Limits) -> Iterator[Record | Reject]:
+def decode(data: bytes, limits: Limits, usual: Usual = never) -> Iterator[Record | Reject]:
     """Yield the records and rejects of an object's bytes, in the order of the file.
 
     At most `limits.records` are read; the rest of a longer file is one reject.
     """
-    try:
-        plain, truncated = unpack(data, limits)
-    except UnpackError as error:
-        yield Reject(None, error.reason, sample(data))
-        return
-    for count, item in enumerate(_parse(plain, limits, truncated)):
+    lines = streaming.lines(data, limits)
+    if lines is not None:
+        found = _records(lines, limits, usual, 0)
+    else:
+        try:
+            plain, truncated = unpack(data, limits)
+        except UnpackError as error:
+            yield Reject(None, error.reason, sample(data))
+            return
+        found = _parse(plain, limits, truncated, usual)
+    for count, item in enumerate(found):
         if count >= limits.records:
             yield Reject(count, "too_many_records", _bytes_of(item))
             return
@@ -69,12 +86,12 @@ def _bytes_of(item: Record | Reject) -> bytes:
     return sample(item.raw) if isinstance(item, Record) else item.sample
 
 
-def _parse(text: bytes, limits: Limits, truncated: bool) -> Iterator[Record | Reject]:
+def _parse(text: bytes, limits: Limits, truncated: bool, usual: Usual) -> Iterator[Record | Reject]:
     if not text:
         yield Reject(None, "truncated_gzip" if truncated else "empty_file", b"")
         return
     position = 0
-    found = _array(text, limits) if text.startswith(b"[") else _objects(text, limits)
+    found = _array(text, limits, usual) if text.startswith(b"[") else _objects(text, limits, usual)
     last: Reject | None = None
     for item in found:
         if last is not None:
@@ -94,15 +111,17 @@ def _parse(text: bytes, limits: Limits, truncated: bool) -> Iterator[Record | Re
         yield Reject(position, "truncated_gzip", b"")
 
 
-def _array(text: bytes, limits: Limits) -> Iterator[Record | Reject]:
+def _array(text: bytes, limits: Limits, usual: Usual) -> Iterator[Record | Reject]:
     try:
         elements = msgspec.json.decode(text, type=list[msgspec.Raw])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        yield from _objects(text, limits) if _is_lines(text) else _broken_array(text, limits)
+        yield from (
+            _objects(text, limits, usual) if _is_lines(text) else _broken_array(text, limits, usual)
+        )
         return
     position = 0
     for element in elements:
-        for item in read_record(position, bytes(element), limits):
+        for item in read_record(position, bytes(element), limits, usual):
             position += 1
             yield item
 
@@ -115,7 +134,7 @@ def _is_lines(text: bytes) -> bool:
     return isinstance(json_value(first), Bad) and isinstance(json_value(second), dict)
 
 
-def _broken_array(text: bytes, limits: Limits) -> Iterator[Record | Reject]:
+def _broken_array(text: bytes, limits: Limits, usual: Usual) -> Iterator[Record | Reject]:
     """Take the elements of an array one by one: by their brackets and strings, whatever is in them.
 
     Further arrays may follow the first.
@@ -128,7 +147,7 @@ def _broken_array(text: bytes, limits: Limits) -> Iterator[Record | Reject]:
         if again := _hidden(text, begin, stop, end, limits):
             stop, end, mark = again, again, b","
         piece = text[begin:stop].strip(WHITE)
-        items = list(read_record(position, piece, limits)) if piece or mark == b"," else []
+        items = list(read_record(position, piece, limits, usual)) if piece or mark == b"," else []
         position += len(items)
         yield from items
         if mark in (b"]", b"}") and (further := _OPEN.match(text, end)):
@@ -136,7 +155,7 @@ def _broken_array(text: bytes, limits: Limits) -> Iterator[Record | Reject]:
     if not mark and (not items or isinstance(items[0], Record)):
         yield Reject(position, "not_json", b"")  # whole, but the array's end is missing
     elif rest := text[end:].strip(WHITE):
-        yield from _objects(rest, limits, position)
+        yield from _objects(rest, limits, usual, position)
 
 
 def _hidden(text: bytes, begin: int, stop: int, end: int, limits: Limits) -> int:
@@ -160,27 +179,40 @@ def _is_object(text: bytes, begin: int, limits: Limits) -> bool:
     return isinstance(json_value(text[begin:stop].strip(WHITE)), dict)
 
 
-def _objects(text: bytes, limits: Limits, position: int = 0) -> Iterator[Record | Reject]:
+def _objects(
+    text: bytes, limits: Limits, usual: Usual, position: int = 0
+) -> Iterator[Record | Reject]:
     """One object, one to a line, or one after the other."""
     one_line = b"\n" not in text
+    if one_line:  # mostly one event: not decoded twice
+        found = list(read_record(position, text, limits, usual))
+        if isinstance(found[0], Record):
+            yield from found
+            return
     if one_line or len(text) <= limits.record_bytes:
         value = json_value(text)
         if not isinstance(value, Bad) or value.reason == "too_deep":
-            yield from read_record(position, text, limits)
+            yield from read_record(position, text, limits, usual)
             return
     if not one_line and any(isinstance(json_value(line), dict) for line in lines(text)):
         pieces = lines(text)
     else:
         extents = list(brackets.top_level(text))
         if not any(isinstance(json_value(piece), dict) for piece in extents):
-            first = next(read_record(position, text, limits))
+            first = next(read_record(position, text, limits, usual))
             reason = first.reason if isinstance(first, Reject) else "not_json"
             whole = None if position == 0 else position
             yield Reject(whole, reason, sample(text))
             return
         pieces = iter(extents)
+    yield from _records(pieces, limits, usual, position)
+
+
+def _records(
+    pieces: Iterable[bytes], limits: Limits, usual: Usual, position: int
+) -> Iterator[Record | Reject]:
     for piece in pieces:
-        for item in read_record(position, piece, limits):
+        for item in read_record(position, piece, limits, usual):
             position += 1
             yield item
 
@@ -231,13 +263,19 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) < 300 else float(digits)
 
 
-def read_record(position: int, raw: bytes, limits: Limits) -> Iterator[Record | Reject]:
+def read_record(
+    position: int, raw: bytes, limits: Limits, usual: Usual = never
+) -> Iterator[Record | Reject]:
     """Yield the record of one JSON value's bytes, the records of a posted array, or the reject."""
     if len(raw) > limits.record_bytes and not _posted_bytes(raw):
         yield Reject(position, "record_too_large", sample(raw))
         return
     if brackets.too_deep(raw, limits.nesting):
         yield Reject(position, "too_deep", sample(raw))
+        return
+    columns = usual(raw)
+    if columns is not None:
+        yield Record(position, {}, raw, None, columns)
         return
     value = json_value(raw)
     if isinstance(value, dict):

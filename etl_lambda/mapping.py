@@ -14,24 +14,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from etl_lambda import values
-from etl_lambda.decoding import INGEST, Record, Reject, canonical, decode, sample
+from etl_lambda import spellings, usual, values
+from etl_lambda.decoding import Record, Reject, canonical, decode, sample
 from etl_lambda.settings import Limits
+from etl_lambda.spellings import Spelling
 from etl_lambda.values import ABSENT, BAD, Missing
 
 T = TypeVar("T")
-
-_EVENT_ID = ("eventId", "event_id")
-_EVENT_NAME = ("eventName", "event_name")
-_USER_ID = ("userId", "user_id")
-_LOGIN_STATE = ("userLoginState", "user_login_state")
-_IDENTITY = ("identitySource", "identity_source")
-_CLIENT_ID = ("clientId", "client_id")
-_SESSION_ID = ("sessionId", "session_id")
-_FIRST_VISIT = ("isFirstVisit", "is_first_visit")
-_TIMES = ("event_timestamp", "eventTimestamp", "timestamp")
-_RECEIVED = ("receivedAt", "received_at")
-_PRODUCTS = ("product", "context_product", "contextProduct")
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -79,31 +68,6 @@ class Mapped(msgspec.Struct):
     cleaned: dict[str, int]
 
 
-class _Spelling(msgspec.Struct, frozen=True):
-    """The column of a product field, its keys inside a product object, and flat in the event."""
-
-    column: str
-    inside: tuple[str, ...]
-    flat: tuple[str, ...]
-
-
-def _spelling(name: str, *more: str) -> _Spelling:
-    title = "".join(word.title() for word in name.split("_"))
-    camel = title[0].lower() + title[1:]
-    inside = dict.fromkeys((camel, name, *more, f"product_{name}", f"product{title}"))
-    flat = (f"context_product_{name}", f"contextProduct{title}")
-    return _Spelling(flat[0], tuple(inside), flat)
-
-
-_ID = _spelling("id")
-_NAME = _spelling("name")
-_CATEGORY = _spelling("category")
-_BRAND = _spelling("brand", "brandName", "brand_name")
-_PRICE = _spelling("price")
-_DISCOUNT = _spelling("discount_price")
-_URL = _spelling("url_path")
-
-
 def map_object(data: bytes, facts: Facts, limits: Limits | None = None) -> Mapped:
     """Map a whole object; for large ones `Mapper.items` gives the same piece by piece."""
     mapper = Mapper(facts)
@@ -130,18 +94,20 @@ class Mapper:
 
     def items(self, data: bytes, limits: Limits) -> Iterator[Row | Reject]:
         """Yield a row or a reject for each record of an object's bytes, in the order of the file."""
-        for item in decode(data, limits):
+        for item in decode(data, limits, self._usual):
             yield item if isinstance(item, Reject) else self.record(item)
 
     def record(self, record: Record) -> Row | Reject:
         """Map one record; the reject is `not_an_event` when nothing of an event is in it."""
+        if record.columns is not None:
+            return Row(record.position, *record.columns)
         event = record.value
         if self._bad or self._unclean:
             self._bad, self._unclean = set(), set()
-        event_id = self._id("event_id", _present(event, _EVENT_ID))
-        name = self._name(_present(event, _EVENT_NAME))
-        client = self._id("client_id", _present(event, _CLIENT_ID))
-        session = self._id("session_id", _present(event, _SESSION_ID))
+        event_id = self._id("event_id", _present(event, spellings.EVENT_ID))
+        name = self._name(_present(event, spellings.EVENT_NAME))
+        client = self._id("client_id", _present(event, spellings.CLIENT_ID))
+        session = self._id("session_id", _present(event, spellings.SESSION_ID))
         if event_id is None and name is None and client is None and session is None:
             return Reject(record.position, "not_an_event", sample(record.raw))
         shown = self._products(event)
@@ -150,24 +116,31 @@ class Mapper:
             self._own_id(event) if event_id is None else values.text_id(event_id),
             self._time(event, record.ingest),
             name or "unknown",
-            self._id("user_id", _present(event, _USER_ID)),
-            self._text("user_login_state", _present(event, _LOGIN_STATE)),
-            self._text("identity_source", _present(event, _IDENTITY)),
+            self._id("user_id", _present(event, spellings.USER_ID)),
+            self._text("user_login_state", _present(event, spellings.LOGIN_STATE)),
+            self._text("identity_source", _present(event, spellings.IDENTITY)),
             client,
             session,
-            self._first("is_first_visit", _present(event, _FIRST_VISIT), values.boolean),
-            self._id(_ID.column, _shown(event, shown, _ID)),
-            self._text(_NAME.column, _shown(event, shown, _NAME)),
-            self._text(_CATEGORY.column, _shown(event, shown, _CATEGORY)),
-            self._text(_BRAND.column, _shown(event, shown, _BRAND)),
-            self._first(_PRICE.column, _shown(event, shown, _PRICE), values.number),
-            self._first(_DISCOUNT.column, _shown(event, shown, _DISCOUNT), values.number),
-            self._text(_URL.column, _shown(event, shown, _URL)),
+            self._first("is_first_visit", _present(event, spellings.FIRST_VISIT), values.boolean),
+            self._id(spellings.ID.column, _shown(event, shown, spellings.ID)),
+            self._text(spellings.NAME.column, _shown(event, shown, spellings.NAME)),
+            self._text(spellings.CATEGORY.column, _shown(event, shown, spellings.CATEGORY)),
+            self._text(spellings.BRAND.column, _shown(event, shown, spellings.BRAND)),
+            self._first(
+                spellings.PRICE.column, _shown(event, shown, spellings.PRICE), values.number
+            ),
+            self._first(
+                spellings.DISCOUNT.column, _shown(event, shown, spellings.DISCOUNT), values.number
+            ),
+            self._text(spellings.URL.column, _shown(event, shown, spellings.URL)),
         )
         if self._bad or self._unclean:
             self.coerced.update(self._bad)
             self.cleaned.update(self._unclean)
         return row
+
+    def _usual(self, raw: bytes) -> tuple[Any, ...] | None:
+        return usual.columns(raw, self._latest)
 
     def _first(
         self, column: str, found: Iterable[Any], convert: Callable[[Any], T | Missing]
@@ -224,7 +197,7 @@ class Mapper:
     def _products(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the product objects of an event; one that is no object counts as coerced."""
         shown = []
-        for key in _PRODUCTS:
+        for key in spellings.PRODUCTS:
             value = event.get(key)
             if isinstance(value, dict):
                 shown.append(value)
@@ -236,11 +209,11 @@ class Mapper:
         """Return the first valid instant: received, sent, or the object's LastModified."""
         received = [
             value
-            for ingest in (around, event.get(INGEST))
+            for ingest in (around, event.get(spellings.INGEST))
             if isinstance(ingest, dict)
-            for value in _present(ingest, _RECEIVED)
+            for value in _present(ingest, spellings.RECEIVED)
         ]
-        for value in (*received, *_present(event, _TIMES)):
+        for value in (*received, *_present(event, spellings.TIMES)):
             result = values.instant(value, self._latest)
             if isinstance(result, datetime):
                 return result
@@ -269,9 +242,7 @@ def _present(event: dict[str, Any], keys: tuple[str, ...]) -> Iterator[Any]:
             yield value
 
 
-def _shown(
-    event: dict[str, Any], shown: list[dict[str, Any]], spelling: _Spelling
-) -> Iterator[Any]:
+def _shown(event: dict[str, Any], shown: list[dict[str, Any]], spelling: Spelling) -> Iterator[Any]:
     """Yield the values of a product field: in the product objects first, then flat in the event."""
     for product in shown:
         yield from _present(product, spelling.inside)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import zlib
+from collections.abc import Iterator
 
 from etl_lambda.settings import Limits
 
@@ -18,6 +19,10 @@ class UnpackError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class CutError(Exception):
+    """A gzip broke off before its end."""
 
 
 def unpack(data: bytes, limits: Limits) -> tuple[bytes, bool]:
@@ -50,24 +55,38 @@ def unmark(data: bytes) -> bytes:
 def _gunzip(data: bytes, most: int) -> tuple[bytes, bool]:
     """Unpack all members of a gzip; never holds more than `most` bytes (and one piece) of output."""
     out = bytearray()
+    try:
+        for piece in inflate(data, most):
+            out += piece
+    except CutError:
+        return bytes(out), True
+    return bytes(out), False
+
+
+def inflate(data: bytes, most: int) -> Iterator[bytes]:
+    """Yield what is in all members of a gzip, about 1 MiB at a time.
+
+    Raises CutError where it breaks off, UnpackError when it is broken or holds more than `most` bytes.
+    """
+    total = 0
     rest = data
     while rest.startswith(GZIP_MAGIC):
         member = zlib.decompressobj(wbits=31)
+        waiting = rest
         try:
-            out += member.decompress(rest, _PIECE)
-            while not member.eof and member.unconsumed_tail:
-                out += member.decompress(member.unconsumed_tail, _PIECE)
-                if len(out) > most:
+            while not member.eof:
+                piece = member.decompress(waiting, _PIECE) if waiting else member.flush()
+                total += len(piece)
+                if total > most:
                     raise UnpackError("object_too_large")
-            if not member.eof:
-                out += member.flush()
+                yield piece
+                if not waiting:
+                    break
+                waiting = member.unconsumed_tail
         except zlib.error as error:
             raise UnpackError("corrupt_gzip") from error
-        if len(out) > most:
-            raise UnpackError("object_too_large")
         if not member.eof:
-            return bytes(out), True
+            raise CutError
         rest = member.unused_data
     if rest.strip(b"\0"):  # zero padding after the last member is usual, anything else is not
         raise UnpackError("corrupt_gzip")
-    return bytes(out), False

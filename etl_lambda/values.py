@@ -39,7 +39,7 @@ Absent: TypeAlias = Literal[Missing.ABSENT]
 Bad: TypeAlias = Literal[Missing.BAD]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NO_ID = frozenset({"", "null", "undefined", "00000000-0000-0000-0000-000000000000"})
+NO_ID = frozenset({"", "null", "undefined", "00000000-0000-0000-0000-000000000000"})
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
@@ -57,7 +57,7 @@ def clean(text: str) -> str:
 
 def identifier(text: str) -> str | Missing:
     """Return a cleaned id as sent; blank, null, undefined and the nil UUID are ABSENT."""
-    if (len(text) <= 40 or text.isspace()) and text.strip().lower() in _NO_ID:
+    if (len(text) <= 40 or text.isspace()) and text.strip().lower() in NO_ID:
         return ABSENT
     return text if len(text) <= ID_CHARACTERS else BAD
 
