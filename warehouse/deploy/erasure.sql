@@ -16,43 +16,108 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION etl.forget_visitors(integer[]) IS 'Takes erased visitors out of every bitmap.';
 
+CREATE FUNCTION etl.stage_labels(
+    begins_at timestamptz, ends_at timestamptz, names smallint[], categories smallint[], brands smallint[],
+    logins smallint[], products integer[]
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM etl.begin_deriving();
+    TRUNCATE etl.staged_events;
+    INSERT INTO etl.staged_events
+    SELECT 0, 0, e.*
+    FROM etl.event_facts AS f
+    INNER JOIN public.clickstream_events AS e
+        ON
+            e.event_id = f.event_id AND e.event_timestamp = f.event_at
+            AND e.event_timestamp >= begins_at AND e.event_timestamp < ends_at
+    WHERE
+        f.event_at >= begins_at AND f.event_at < ends_at
+        AND (
+            f.name_no = ANY (names) OR f.category_no = ANY (categories) OR f.brand_no = ANY (brands)
+            OR f.login_no = ANY (logins) OR f.product_no = ANY (products)
+        );
+    ANALYZE etl.staged_events;
+    PERFORM etl.number_terms(), etl.number_products();
+END
+$$;
+COMMENT ON FUNCTION etl.stage_labels(timestamptz, timestamptz, smallint[], smallint[], smallint[], smallint[], integer[])
+IS 'Reads the events in a span that have one of some values or products as if they came now: they give their labels.';
+
 CREATE FUNCTION etl.relabel(ids uuid[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    products text[];
+    from_at timestamptz := (SELECT min(p.month_at) FROM etl.expired_partitions('infinity') AS p);
+    to_at timestamptz;
+    terms text[];
+    nameless integer[];
+    unsorted integer[];
+    unbranded integer[];
+    unpriced integer[];
+    lost integer[];
+    part record;
 BEGIN
-    UPDATE etl.terms AS t SET label = NULL, labelled_at = NULL, labelled_by = NULL
-    WHERE t.labelled_by = ANY (ids) AND t.key <> 'not set';
-    WITH lost AS (
-        DELETE FROM etl.product_labels AS l
-        WHERE
-            (l.name).labelled_by = ANY (ids) OR (l.category).labelled_by = ANY (ids)
-            OR (l.brand).labelled_by = ANY (ids) OR (l.price).labelled_by = ANY (ids)
-        RETURNING l.product_no
+    -- Nothing that is left is newer than what the lost labels were of.
+    WITH stripped AS (
+        UPDATE etl.terms AS t SET label = NULL, labelled_at = NULL, labelled_by = NULL
+        FROM (SELECT o.field, o.term_no, o.labelled_at FROM etl.terms AS o WHERE o.labelled_by = ANY (ids) AND o.key <> 'not set') AS w
+        WHERE t.field = w.field AND t.term_no = w.term_no
+        RETURNING w.labelled_at AS at, t.field || ' ' || t.term_no AS term
+    ),
+
+    stripped_products AS (
+        UPDATE etl.product_labels AS l
+        SET
+            name = CASE WHEN (l.name).labelled_by = ANY (ids) THEN NULL ELSE l.name END,
+            category = CASE WHEN (l.category).labelled_by = ANY (ids) THEN NULL ELSE l.category END,
+            brand = CASE WHEN (l.brand).labelled_by = ANY (ids) THEN NULL ELSE l.brand END,
+            price = CASE WHEN (l.price).labelled_by = ANY (ids) THEN NULL ELSE l.price END
+        FROM (
+            SELECT
+                o.product_no, (o.name).labelled_by = ANY (ids) AS nameless, (o.category).labelled_by = ANY (ids) AS unsorted,
+                (o.brand).labelled_by = ANY (ids) AS unbranded, (o.price).labelled_by = ANY (ids) AS unpriced,
+                greatest(
+                    (o.name).labelled_at, (o.category).labelled_at, (o.brand).labelled_at, (o.price).labelled_at
+                ) AS at
+            FROM etl.product_labels AS o
+        ) AS w
+        WHERE l.product_no = w.product_no AND (w.nameless OR w.unsorted OR w.unbranded OR w.unpriced)
+        RETURNING w.*
     )
 
-    SELECT array_agg(DISTINCT p.product_id) INTO products
-    FROM lost AS l INNER JOIN etl.products AS p ON p.product_no = l.product_no;
-    -- The newest events that are left of what lost its label are read as if they came now.
-    PERFORM etl.begin_deriving();
-    TRUNCATE etl.staged_events;
-    INSERT INTO etl.staged_events
-    SELECT 0, 0, e.*
-    FROM public.clickstream_events AS e
-    WHERE
-        e.context_product_id = ANY (products) OR EXISTS (
-            SELECT FROM etl.terms AS t
-            WHERE t.label IS NULL AND t.term_no <> 2 AND t.key = CASE t.field
-                WHEN 'event_name' THEN etl.value_key(e.event_name)
-                WHEN 'category' THEN etl.value_key(e.context_product_category)
-                WHEN 'brand' THEN etl.value_key(e.context_product_brand)
-                ELSE etl.login_state(e.user_login_state)
-            END
+    SELECT
+        greatest((SELECT max(s.at) FROM stripped AS s), max(p.at)) + interval '1 microsecond',
+        ARRAY(SELECT s.term FROM stripped AS s),
+        coalesce(array_agg(p.product_no), '{}'),
+        array_agg(p.product_no) FILTER (WHERE p.nameless), array_agg(p.product_no) FILTER (WHERE p.unsorted),
+        array_agg(p.product_no) FILTER (WHERE p.unbranded), array_agg(p.product_no) FILTER (WHERE p.unpriced)
+    INTO to_at, terms, lost, nameless, unsorted, unbranded, unpriced
+    FROM stripped_products AS p;
+
+    FOR part IN SELECT w.begins_at, w.ends_at FROM etl.windows_back(from_at, to_at, '2 hours') AS w LOOP
+        PERFORM etl.stage_labels(
+            part.begins_at, part.ends_at,
+            array_agg(t.term_no) FILTER (WHERE t.field = 'event_name'), array_agg(t.term_no) FILTER (WHERE t.field = 'category'),
+            array_agg(t.term_no) FILTER (WHERE t.field = 'brand'), array_agg(t.term_no) FILTER (WHERE t.field = 'login_state'),
+            lost
+        )
+        FROM etl.terms AS t WHERE t.label IS NULL AND t.field || ' ' || t.term_no = ANY (terms);
+        lost := ARRAY(
+            SELECT l.product_no FROM etl.product_labels AS l
+            WHERE
+                l.name IS NULL AND l.product_no = ANY (nameless) OR l.category IS NULL AND l.product_no = ANY (unsorted)
+                OR l.brand IS NULL AND l.product_no = ANY (unbranded) OR l.price IS NULL AND l.product_no = ANY (unpriced)
         );
-    ANALYZE etl.staged_events;
-    PERFORM etl.number_terms(), etl.number_products();
+        EXIT WHEN lost = '{}' AND NOT EXISTS (
+            SELECT FROM etl.terms AS t WHERE t.label IS NULL AND t.field || ' ' || t.term_no = ANY (terms)
+        );
+    END LOOP;
+    DELETE FROM etl.product_labels AS l
+    WHERE l.name IS NULL AND l.category IS NULL AND l.brand IS NULL AND l.price IS NULL;
     TRUNCATE etl.staged_events;
     PERFORM etl.begin_deriving();
 END

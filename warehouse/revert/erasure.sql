@@ -15,6 +15,7 @@ DROP FUNCTION etl.note_copies(uuid[], bigint[]);
 DROP FUNCTION etl.erasure_key_id();
 DROP TABLE etl.erasures;
 DROP FUNCTION etl.relabel(uuid[]);
+DROP FUNCTION etl.stage_labels(timestamptz, timestamptz, smallint[], smallint[], smallint[], smallint[], integer[]);
 DROP FUNCTION etl.forget_visitors(integer[]);
 
 COMMIT;
