@@ -24,8 +24,6 @@ BASE_INVENTORY ?= inventory
 INVENTORY ?=
 FUNCTION ?= SBW_Lamda_ETL
 ARGS ?=
-CLIENT_ID ?=
-USER_ID ?=
 WITH_CLIENTS ?=
 PLAY = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-playbook -i "$(BASE_INVENTORY)" $(if $(INVENTORY),-i "$(INVENTORY)") $(ARGS)
 
@@ -59,9 +57,10 @@ backfill: setup-test ## Load the key hours from FROM= to TO= (2026-01-01) day by
 	@test -n "$(FROM)" -a -n "$(TO)" || { echo "FROM and TO are missing: make backfill FROM=2026-01-01 TO=2026-02-01" >&2; exit 2; }
 	@$(BIN)/python -m etl_lambda $(if $(filter 1,$(LOCAL)),--local,--function "$(FUNCTION)") --from "$(FROM)" --to "$(TO)" $(if $(filter 1,$(DRY_RUN)),--dry-run) $(if $(filter 1,$(RELOAD)),--reload)
 
-# Ids go by the environment: nobody reads them in the list of processes, and playbooks log no task that has them.
-erase: export SBW_ERASE_CLIENT_ID := $(value CLIENT_ID)
-erase: export SBW_ERASE_USER_ID := $(value USER_ID)
+# Ids go by the environment, of a name that nothing else has: CLIENT_ID counts on the command line alone.
+given = $(if $(filter command,$(origin $(1))),$(value $(1)),$(value SBW_ERASE_$(1)))
+erase: export SBW_ERASE_CLIENT_ID := $(call given,CLIENT_ID)
+erase: export SBW_ERASE_USER_ID := $(call given,USER_ID)
 erase: setup ## Erase a visitor, CLIENT_ID=, or an account, USER_ID= (WITH_CLIENTS=1: its visitors too), for good.
 	@env $(PLAY) $(if $(WITH_CLIENTS),-e sbw_erase_with_clients=true) playbooks/erase.yml
 

@@ -7,6 +7,7 @@ itself: the loader finds nothing new in what is written back.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -30,30 +31,24 @@ from etl_lambda.unpacking import GZIP_MAGIC, UnpackError, unpack
 
 @dataclass(frozen=True)
 class Erased:
-    """Whose records go: by event id, and where they are known by the ids of clients and accounts.
+    """What goes: events by their ids, records in quarantine by the SHA-256 (hex) of their samples.
 
-    Only by the latter can a record be told that never became an event.
+    Where it is known who was erased, `client_ids` and `user_ids` take events that were never stored.
     """
 
     event_ids: frozenset[str]
+    samples: frozenset[str] = frozenset()
     client_ids: frozenset[str] = frozenset()
     user_ids: frozenset[str] = frozenset()
 
-    def has(self, row: Row) -> bool:
-        """Whether an event was erased."""
+    def has(self, item: Row | Reject) -> bool:
+        """Whether a record was erased."""
+        if isinstance(item, Reject):
+            return hashlib.sha256(item.sample).hexdigest() in self.samples
         return (
-            row.event_id in self.event_ids
-            or row.client_id in self.client_ids
-            or row.user_id in self.user_ids
-        )
-
-    def is_named_in(self, raw: bytes) -> bool:
-        """Whether bytes that are no event hold one of the ids, as such or escaped as JSON does."""
-        names = self.client_ids | self.user_ids
-        return any(
-            spelling in raw
-            for name in names
-            for spelling in (name.encode(), json.dumps(name)[1:-1].encode())
+            item.event_id in self.event_ids
+            or item.client_id in self.client_ids
+            or item.user_id in self.user_ids
         )
 
 
@@ -81,9 +76,7 @@ def redact(data: bytes, facts: Facts, erased: Erased, limits: Limits | None = No
         items = list(read_record(position, piece, most))
         position += len(items)
         rows = [item if isinstance(item, Reject) else mapper.record(item) for item in items]
-        goes = [
-            erased.has(row) if isinstance(row, Row) else erased.is_named_in(piece) for row in rows
-        ]
+        goes = [erased.has(row) for row in rows]
         stays += [_identity(row) for row, gone in zip(rows, goes, strict=True) if not gone]
         changed = changed or any(goes)
         if not any(goes):

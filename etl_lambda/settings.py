@@ -90,7 +90,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         sslmode=env.get("DWH_SSLMODE") or "verify-full",
         sslrootcert=env.get("DWH_SSLROOTCERT") or _packed_ca(),
         error_budget=_share(env, "ETL_ERROR_BUDGET", Settings.error_budget),
-        limits=_limits(env),
+        limits=limits_of(env),
     )
 
 
@@ -102,7 +102,8 @@ def _packed_ca() -> str | None:
     return None
 
 
-def _limits(env: Mapping[str, str]) -> Limits:
+def limits_of(env: Mapping[str, str]) -> Limits:
+    """Return the limits that variables set. Raises PermanentError for one that is no number."""
     defaults = Limits()
     names = Limits.__dataclass_fields__
     return Limits(

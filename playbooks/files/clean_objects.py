@@ -3,13 +3,14 @@
 
     clean_objects.py --bucket BUCKET [--region REGION] [--delete-unreadable] LIST
 
-LIST is a file with a line of JSON for each object, as etl.uncleaned_objects() gives them. Whoever was
-erased may be named by the environment, SBW_ERASE_CLIENT_ID or SBW_ERASE_USER_ID: only so can their
-records in quarantine be told. Of a bucket with versions, those that hold something go as well.
+LIST is a file with a line of JSON for each key, as etl.list_uncleaned() gives them. Where the environment
+names who was erased, SBW_ERASE_CLIENT_ID or SBW_ERASE_USER_ID, their events go that were never stored,
+too. Of a bucket with versions, those that hold something go as well. Limits are the loader's, by its
+variables.
 
-Prints a line of JSON: how many were `deleted` and `rewritten`, in how many `nothing_found`, the numbers
-of the `cleaned` ones, and of each that `failed` its `key` and the `reason`. An object fails that cannot
-be taken apart, or whose quarantined record is of an id that is not named.
+Prints a line of JSON: how many keys were `deleted` and `rewritten`, in how many `nothing_found`, the
+numbers of the objects that are `cleaned`, and of each that `failed` its `key` and the `reason`. An object
+fails that cannot be taken apart.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from etl_lambda.mapping import Facts
 from etl_lambda.redacting import Erased, UnreadableError, redact
-from etl_lambda.settings import Limits
+from etl_lambda.settings import Limits, limits_of
 
-THREADS = 16
+THREADS = 8
+# What has no records that one could take out, nor anything else of somebody.
+BROKEN = ("truncated_gzip", "corrupt_gzip", "broken_array", "not_utf8")
 KEPT = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentType", "Metadata")
 DELETED, REWRITTEN, NOTHING = "deleted", "rewritten", "nothing_found"
 
@@ -45,8 +48,10 @@ class FailedError(Exception):
 class Cleaner:
     """Cleans the objects of one bucket."""
 
-    def __init__(self, s3: Any, bucket: str, *, delete_unreadable: bool = False) -> None:
-        self._s3, self._bucket = s3, bucket
+    def __init__(
+        self, s3: Any, bucket: str, limits: Limits, *, delete_unreadable: bool = False
+    ) -> None:
+        self._s3, self._bucket, self._limits = s3, bucket, limits
         self._delete_unreadable = delete_unreadable
         status = s3.get_bucket_versioning(Bucket=bucket).get("Status")
         self._versions = status is not None  # suspended: older versions are still there
@@ -54,16 +59,16 @@ class Cleaner:
     def clean(self, key: str, erased: Erased) -> str:
         """Return what became of a key's object. Raises FailedError, and changes nothing then."""
         done = NOTHING
-        for version in list(self._all_versions(key)):
-            result = self._clean_version(key, version, erased)
+        for version, is_newest in list(self._all_versions(key)):
+            result = self._clean_version(key, version, is_newest, erased)
             # The newest one comes first and says what became of the key.
             done = result if done == NOTHING else done
         return done
 
-    def _all_versions(self, key: str) -> Iterator[dict[str, Any]]:
-        """Yield the arguments that read each version of a key, the newest first."""
+    def _all_versions(self, key: str) -> Iterator[tuple[dict[str, Any], bool]]:
+        """Yield what reads each version of a key, the newest first, and whether it is that one."""
         if not self._versions:
-            yield {}
+            yield {}, True
             return
         pages = self._s3.get_paginator("list_object_versions").paginate(
             Bucket=self._bucket, Prefix=key
@@ -71,9 +76,11 @@ class Cleaner:
         for page in pages:
             for item in page.get("Versions", []):
                 if item["Key"] == key:
-                    yield {"VersionId": item["VersionId"]}
+                    yield {"VersionId": item["VersionId"]}, item["IsLatest"]
 
-    def _clean_version(self, key: str, version: dict[str, Any], erased: Erased) -> str:
+    def _clean_version(
+        self, key: str, version: dict[str, Any], is_newest: bool, erased: Erased
+    ) -> str:
         at = {"Bucket": self._bucket, "Key": key}
         try:
             found = self._s3.get_object(**at, **version)
@@ -82,12 +89,12 @@ class Cleaner:
         again = self._redacted(key, found, erased)
         if again is found["Body"]:
             return NOTHING
-        if version and not self._is_newest(key, version):
+        if not is_newest:
             self._s3.delete_object(**at, **version)
             return DELETED
         if again is None:
-            # Without a marker the version before would be the newest.
-            made = self._s3.delete_object(**at)
+            # Not by its version: then the one before would be the newest.
+            made = self._s3.delete_object(**at, IfMatch=found["ETag"])
         else:
             kept = {name: found[name] for name in KEPT if found.get(name)}
             made = self._s3.put_object(**at, Body=again, IfMatch=found["ETag"], **kept)
@@ -98,25 +105,17 @@ class Cleaner:
 
     def _redacted(self, key: str, found: dict[str, Any], erased: Erased) -> Any:
         """Return the bytes to write back, None if nothing is left, or the body itself if it is clean."""
-        limits = Limits()
         try:
-            if found["ContentLength"] > limits.object_bytes:
+            if found["ContentLength"] > self._limits.object_bytes:
                 raise UnreadableError("object_too_large")
             data = found["Body"].read()
             facts = Facts(self._bucket, key, found["LastModified"])
-            again = redact(data, facts, erased, limits)
+            again = redact(data, facts, erased, self._limits)
             return found["Body"] if again is data else again
         except UnreadableError as error:
-            if self._delete_unreadable:
+            if self._delete_unreadable and error.reason in BROKEN:
                 return None
             raise FailedError(error.reason) from error
-
-    def _is_newest(self, key: str, version: dict[str, Any]) -> bool:
-        try:
-            head = self._s3.head_object(Bucket=self._bucket, Key=key)
-        except ClientError:  # a marker is the newest
-            return False
-        return bool(head.get("VersionId", "null") == version["VersionId"])
 
 
 def main() -> None:
@@ -126,12 +125,17 @@ def main() -> None:
     parser.add_argument("--bucket", required=True, help="the raw bucket")
     parser.add_argument("--region", default=None, help="AWS region")
     parser.add_argument(
-        "--delete-unreadable", action="store_true", help="delete objects that have no records"
+        "--delete-unreadable", action="store_true", help="delete objects that are broken"
     )
     arguments = parser.parse_args()
     config = Config(max_pool_connections=THREADS, retries={"mode": "standard", "max_attempts": 5})
     s3 = boto3.client("s3", region_name=arguments.region, config=config)
-    cleaner = Cleaner(s3, arguments.bucket, delete_unreadable=arguments.delete_unreadable)
+    cleaner = Cleaner(
+        s3,
+        arguments.bucket,
+        limits_of(os.environ),
+        delete_unreadable=arguments.delete_unreadable,
+    )
     objects = [json.loads(line) for line in arguments.list.read_text().split("\n") if line]
     with ThreadPoolExecutor(THREADS) as pool:
         results = list(pool.map(lambda item: attempt(cleaner, item, os.environ), objects))
@@ -144,15 +148,20 @@ def attempt(cleaner: Cleaner, item: dict[str, Any], environment: Any) -> tuple[s
         name: frozenset(filter(None, [environment.get(f"SBW_ERASE_{name}")]))
         for name in ("CLIENT_ID", "USER_ID")
     }
-    erased = Erased(frozenset(item["event_ids"]), named["CLIENT_ID"], named["USER_ID"])
-    if item["has_rejects"] and not any(named.values()):
-        return "failed", "quarantined_record_of_an_id_not_given"
+    erased = Erased(
+        frozenset(item["event_ids"]),
+        frozenset(item["sample_hashes"]),
+        named["CLIENT_ID"],
+        named["USER_ID"],
+    )
     try:
         return cleaner.clean(item["object_key"], erased), None
     except FailedError as error:
         return "failed", str(error)
     except ClientError as error:
         return "failed", error.response["Error"]["Code"]
+    except Exception as error:  # one object's never costs the report of the others
+        return "failed", type(error).__name__
 
 
 def report(objects: list[dict[str, Any]], results: list[tuple[str, str | None]]) -> dict[str, Any]:
@@ -161,7 +170,12 @@ def report(objects: list[dict[str, Any]], results: list[tuple[str, str | None]])
     pairs = list(zip(objects, results, strict=True))
     return {
         **{name: outcomes.count(name) for name in (DELETED, REWRITTEN, NOTHING)},
-        "cleaned": [item["object_id"] for item, (outcome, _) in pairs if outcome != "failed"],
+        "cleaned": [
+            number
+            for item, (outcome, _) in pairs
+            if outcome != "failed"
+            for number in item["object_ids"]
+        ],
         "failed": [
             {"key": item["object_key"], "reason": reason}
             for item, (outcome, reason) in pairs

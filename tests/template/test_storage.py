@@ -41,6 +41,8 @@ def test_receipts_outlive_the_stack_and_what_overwrites_them() -> None:
     backup = resources("storage")["BackupBucket"]
     assert (backup["DeletionPolicy"], backup["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert backup["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+    policy = resources("storage")["BackupBucketPolicy"]
+    assert (policy["DeletionPolicy"], policy["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
 def test_bucket_policies_refuse_what_comes_without_tls() -> None:

@@ -298,6 +298,14 @@ def test_second_conditional_put_is_refused(s3: Any, bucket: str) -> None:
         s3.put_object(Bucket=bucket, Key="k", Body=b"2", IfNoneMatch="*")
 
 
+def test_a_delete_of_another_etag_than_is_there_is_refused(s3: Any, bucket: str) -> None:
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"1")["ETag"]
+    s3.put_object(Bucket=bucket, Key="k", Body=b"2")
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.delete_object(Bucket=bucket, Key="k", IfMatch=etag)
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+
+
 def test_a_put_on_another_etag_than_is_there_is_refused(s3: Any, bucket: str) -> None:
     etag = s3.put_object(Bucket=bucket, Key="k", Body=b"1")["ETag"]
     s3.put_object(Bucket=bucket, Key="k", Body=b"2", IfMatch=etag)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import re
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from etl_lambda.mapping import Facts, map_object
+from etl_lambda.settings import Limits
 from tests.toolbox import REPOSITORY
 from tests.unit.control_server import RunningPlane, running_plane
 
@@ -66,12 +69,12 @@ def bodies(s3: Any, bucket: str) -> list[bytes]:
     ]
 
 
-def listed(key: str, *event_ids: str, has_rejects: bool = False) -> dict[str, Any]:
+def listed(key: str, *event_ids: str, samples: tuple[bytes, ...] = ()) -> dict[str, Any]:
     return {
-        "object_id": 7,
+        "object_ids": [7],
         "object_key": key,
         "event_ids": list(event_ids),
-        "has_rejects": has_rejects,
+        "sample_hashes": [hashlib.sha256(sample).hexdigest() for sample in samples],
     }
 
 
@@ -79,7 +82,9 @@ def attempt(
     script: ModuleType, s3: Any, bucket: str, item: dict[str, Any], **settings: Any
 ) -> tuple[str, str | None]:
     environment = settings.pop("environment", {})
-    outcome, reason = script.attempt(script.Cleaner(s3, bucket, **settings), item, environment)
+    outcome, reason = script.attempt(
+        script.Cleaner(s3, bucket, Limits(), **settings), item, environment
+    )
     return str(outcome), reason
 
 
@@ -158,31 +163,62 @@ def test_unless_it_may_be_deleted(script: ModuleType, s3: Any, bucket: str) -> N
     assert outcome == ("deleted", None)
 
 
-def test_a_quarantined_record_goes_by_the_id_it_names(
-    script: ModuleType, s3: Any, bucket: str
-) -> None:
-    s3.put_object(Bucket=bucket, Key="k", Body=event(KEPT) + b'\n{"clientId": "gone"\n')
-    item = listed("k", has_rejects=True)
-    environment = {"SBW_ERASE_CLIENT_ID": "gone", "SBW_ERASE_USER_ID": ""}
-    assert attempt(script, s3, bucket, item, environment=environment) == ("rewritten", None)
+def test_but_not_one_whose_records_are_only_equal(script: ModuleType, s3: Any, bucket: str) -> None:
+    body = b'{"eventName":"a"}\n{"eventName":"a"}\n'
+    made = s3.put_object(Bucket=bucket, Key="k", Body=body)
+    facts = Facts(bucket, "k", s3.head_object(Bucket=bucket, Key="k")["LastModified"])
+    first = map_object(body, facts).rows[0].event_id
+    outcome = attempt(script, s3, bucket, listed("k", first), delete_unreadable=True)
+    assert outcome == ("failed", "not_the_same_again")
+    assert s3.head_object(Bucket=bucket, Key="k")["ETag"] == made["ETag"]
+
+
+def test_a_quarantined_record_goes_by_its_sample(script: ModuleType, s3: Any, bucket: str) -> None:
+    bad = b'{"clientId": "gone"'
+    s3.put_object(Bucket=bucket, Key="k", Body=event(KEPT) + b"\n" + bad + b"\n")
+    assert attempt(script, s3, bucket, listed("k", samples=(bad,))) == ("rewritten", None)
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == event(KEPT)
 
 
-def test_and_stays_when_that_id_is_not_given(script: ModuleType, s3: Any, bucket: str) -> None:
-    s3.put_object(Bucket=bucket, Key="k", Body=b'{"clientId": "gone"\n')
-    assert attempt(script, s3, bucket, listed("k", has_rejects=True)) == (
-        "failed",
-        "quarantined_record_of_an_id_not_given",
-    )
+def test_an_event_that_was_never_stored_goes_by_the_id_where_that_is_known(
+    script: ModuleType, s3: Any, bucket: str
+) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=event(KEPT))
+    environment = {"SBW_ERASE_CLIENT_ID": "c", "SBW_ERASE_USER_ID": ""}
+    assert attempt(script, s3, bucket, listed("k"), environment=environment) == ("deleted", None)
+
+
+def test_an_object_that_was_put_anew_meanwhile_stays(
+    script: ModuleType, s3: Any, bucket: str
+) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=event(ERASED))
+    cleaner = script.Cleaner(s3, bucket, Limits())
+    redacted = cleaner._redacted
+
+    def meanwhile(*arguments: Any) -> Any:
+        s3.put_object(Bucket=bucket, Key="k", Body=event(KEPT))
+        return redacted(*arguments)
+
+    cleaner._redacted = meanwhile
+    assert script.attempt(cleaner, listed("k", ERASED), {}) == ("failed", "PreconditionFailed")
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == event(KEPT)
+
+
+def test_what_nobody_expected_fails_for_one_object_alone(script: ModuleType) -> None:
+    class Broken:
+        def clean(self, *_: object) -> str:
+            raise OSError
+
+    assert script.attempt(Broken(), listed("k"), {}) == ("failed", "OSError")
 
 
 def test_the_report_names_what_failed(script: ModuleType) -> None:
-    objects = [listed("a"), {**listed("b"), "object_id": 8}]
+    objects = [{**listed("a"), "object_ids": [7, 9]}, {**listed("b"), "object_ids": [8]}]
     results = [("deleted", None), ("failed", "broken_array")]
     assert script.report(objects, results) == {
         "deleted": 1,
         "rewritten": 0,
         "nothing_found": 0,
-        "cleaned": [7],
+        "cleaned": [7, 9],
         "failed": [{"key": "b", "reason": "broken_array"}],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from datetime import UTC, datetime
 
@@ -88,19 +89,24 @@ def test_one_of_equal_events_without_an_id_cannot_go_alone() -> None:
 
 def test_events_of_an_id_that_is_known_go_whether_they_were_stored_or_not() -> None:
     data = line(FIRST, "c1") + b"\n" + line(THIRD, "c2") + b"\n"
-    assert redact(data, FACTS, Erased(frozenset(), frozenset({"c1"}))) == line(THIRD, "c2")
+    assert redact(data, FACTS, Erased(frozenset(), client_ids=frozenset({"c1"}))) == line(
+        THIRD, "c2"
+    )
 
 
-def test_a_line_that_is_no_event_goes_if_it_names_the_id() -> None:
-    data = line(FIRST) + b'\n{"clientId": "c1"\n{"clientId": "c2"\n'
-    erased = Erased(frozenset(), frozenset({"c1"}))
-    assert redact(data, FACTS, erased) == line(FIRST) + b'\n{"clientId": "c2"\n'
+def test_a_line_that_is_no_event_goes_by_the_hash_of_its_sample() -> None:
+    bad = b'{"clientId": "c1"'
+    data = line(FIRST) + b"\n" + bad + b'\n{"clientId": "c12"\n'
+    erased = Erased(frozenset(), frozenset({hashlib.sha256(bad).hexdigest()}))
+    assert redact(data, FACTS, erased) == line(FIRST) + b'\n{"clientId": "c12"\n'
 
 
-def test_an_id_is_found_as_json_escapes_it() -> None:
-    data = line(FIRST) + b'\n{"userId": "h\\u00e0"\n'
-    erased = Erased(frozenset(), frozenset(), frozenset({"hà"}))
-    assert redact(data, FACTS, erased) == line(FIRST)
+def test_a_record_of_a_posted_array_that_is_no_event_goes_alone() -> None:
+    posted = {"0": {"a": "c1"}, "1": {"a": "c2"}, "2": json.loads(line(FIRST)), "_ingest": {}}
+    erased = Erased(frozenset(), frozenset({hashlib.sha256(b'{"a":"c1"}').hexdigest()}))
+    again = redact(json.dumps(posted).encode(), FACTS, erased)
+    assert again is not None
+    assert json.loads(again) == {"0": {"a": "c2"}, "1": json.loads(line(FIRST)), "_ingest": {}}
 
 
 @pytest.mark.parametrize(

@@ -1262,12 +1262,13 @@ BEGIN ATOMIC
         FROM etl.object_counts AS c
     ) AS o
     LEFT JOIN LATERAL (
-        SELECT a.started_at, a.result FROM etl.runs AS a WHERE a.result <> 'busy'
+        SELECT a.started_at, a.result FROM etl.runs AS a
+        WHERE a.result <> 'busy' AND NOT a.request ?| ARRAY['erase', 'replay_erasures']
         ORDER BY a.run_id DESC LIMIT 1
     ) AS r ON true;
 END;
 COMMENT ON FUNCTION dashboard.freshness()
-IS 'How far the data goes: *data until*, the newest event, the last run, versions loaded, and keys in quarantine or pending.';
+IS 'How far the data goes: *data until*, the newest event, the last run of the loader, and keys loaded, in quarantine or pending.';
 
 CREATE OR REPLACE FUNCTION dashboard.completeness(from_at timestamptz, to_at timestamptz)
 RETURNS TABLE (

@@ -143,17 +143,57 @@ LANGUAGE sql STABLE
 RETURN encode(substr(etl.keyed_hash('key', ''), 1, 8), 'hex');
 COMMENT ON FUNCTION etl.erasure_key_id() IS 'Tells keys apart and nothing of them: hashes of one key mean nothing under another.';
 
+CREATE FUNCTION etl.is_named_in(id text, sample bytea) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- As such, as JSON has to escape it, and as JSON of ASCII alone does.
+    quoted text := substr(to_json(id)::text, 2, length(to_json(id)::text) - 2);
+    ascii_only text := (
+        SELECT string_agg(CASE WHEN ascii(c.c) < 128 THEN c.c ELSE '\u' || lpad(to_hex(ascii(c.c)), 4, '0') END, '' ORDER BY c.n)
+        FROM regexp_split_to_table(quoted, '') WITH ORDINALITY AS c (c, n)
+    );
+    spelling bytea;
+    ends_at integer;
+    found_at integer;
+    word constant bytea := '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz-';
+BEGIN
+    IF coalesce(id, '') = '' THEN
+        RETURN false;
+    END IF;
+    FOREACH spelling IN ARRAY ARRAY[convert_to(id, 'UTF8'), convert_to(quoted, 'UTF8'), convert_to(ascii_only, 'UTF8')] LOOP
+        ends_at := 0;
+        LOOP
+            found_at := position(spelling IN substr(sample, ends_at + 1));
+            EXIT WHEN found_at = 0;
+            found_at := ends_at + found_at;
+            ends_at := found_at + length(spelling) - 1;
+            -- Not a part of a longer id.
+            IF
+                position(substr(sample, found_at - 1, (found_at > 1)::integer) IN word) <= (found_at = 1)::integer
+                AND position(substr(sample, ends_at + 1, 1) IN word) <= (ends_at >= length(sample))::integer
+            THEN
+                RETURN true;
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION etl.is_named_in(text, bytea) IS 'Whether a sample holds an id by itself, not as a part of a longer one.';
+
 CREATE FUNCTION etl.note_copies(ids uuid[], rejects bigint[]) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    INSERT INTO etl.erased_copies (object_id, event_id)
-    SELECT i.object_id, i.event_id FROM etl.event_ids AS i WHERE i.event_id IN (SELECT unnest(note_copies.ids))
+    INSERT INTO etl.erased_copies (object_id, event_id, sample_hash)
+    SELECT i.object_id, i.event_id, NULL::bytea FROM etl.event_ids AS i WHERE i.event_id IN (SELECT unnest(note_copies.ids))
     UNION
-    SELECT d.object_id, d.event_id FROM etl.duplicates AS d WHERE d.event_id IN (SELECT unnest(note_copies.ids))
+    SELECT d.object_id, d.event_id, NULL FROM etl.duplicates AS d WHERE d.event_id IN (SELECT unnest(note_copies.ids))
     UNION
-    SELECT q.object_id, NULL FROM etl.quarantine AS q WHERE q.quarantine_id IN (SELECT unnest(note_copies.rejects))
-    ON CONFLICT (object_id, event_id) DO NOTHING;
+    SELECT q.object_id, NULL, sha256(q.sample) FROM etl.quarantine AS q WHERE q.quarantine_id IN (SELECT unnest(note_copies.rejects))
+    ON CONFLICT (object_id, event_id, sample_hash) DO NOTHING;
 END;
 COMMENT ON FUNCTION etl.note_copies(uuid[], bigint[]) IS 'Notes which objects hold events and rejects that are about to be erased.';
 
@@ -330,7 +370,7 @@ BEGIN
         SELECT q.quarantine_id FROM etl.quarantine AS q
         WHERE EXISTS (
             SELECT FROM unnest(clients || account) AS i (id)
-            WHERE i.id <> '' AND position(convert_to(i.id, 'UTF8') IN q.sample) > 0
+            WHERE etl.is_named_in(i.id, q.sample)
         )
     );
 
@@ -466,29 +506,35 @@ $$;
 COMMENT ON FUNCTION etl.replay_erasures(jsonb)
 IS 'Erases again what an array of receipts says, as after a restore; returns the number of receipts and the counts of what was there.';
 
-CREATE FUNCTION etl.uncleaned_objects()
-RETURNS TABLE (object_id bigint, object_key text, event_ids uuid[], has_rejects boolean)
-LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION etl.list_uncleaned()
+RETURNS TABLE (object_ids bigint[], object_key text, event_ids uuid[], sample_hashes text[])
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+AS $$
+BEGIN
+    -- What is noted from now on is not in the list.
+    UPDATE etl.erased_copies AS c SET is_listed = true WHERE NOT c.is_listed;
+    RETURN QUERY
     SELECT
-        o.object_id, o.object_key,
-        coalesce(array_agg(c.event_id ORDER BY c.event_id) FILTER (WHERE c.event_id IS NOT NULL), '{}'),
-        bool_or(c.event_id IS NULL)
+        array_agg(DISTINCT o.object_id), o.object_key,
+        coalesce(array_agg(DISTINCT c.event_id) FILTER (WHERE c.event_id IS NOT NULL), '{}'),
+        coalesce(array_agg(DISTINCT encode(c.sample_hash, 'hex')) FILTER (WHERE c.sample_hash IS NOT NULL), '{}')
     FROM etl.erased_copies AS c INNER JOIN etl.objects AS o ON o.object_id = c.object_id
-    GROUP BY o.object_id, o.object_key
-    ORDER BY o.object_id;
-END;
-COMMENT ON FUNCTION etl.uncleaned_objects() IS 'Raw objects that hold erased events, which ones, and whether a record in quarantine named an erased id.';
+    GROUP BY o.object_key
+    ORDER BY min(o.object_id);
+END
+$$;
+COMMENT ON FUNCTION etl.list_uncleaned()
+IS 'Keys of raw objects that hold something erased: which events, and the SHA-256 of samples of records in quarantine.';
 
 CREATE FUNCTION etl.note_cleaned(ids bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    DELETE FROM etl.erased_copies AS c WHERE c.object_id = ANY (ids);
+    DELETE FROM etl.erased_copies AS c WHERE c.object_id = ANY (ids) AND c.is_listed;
 END
 $$;
-COMMENT ON FUNCTION etl.note_cleaned(bigint[]) IS 'Notes that nothing erased is in these objects any more.';
+COMMENT ON FUNCTION etl.note_cleaned(bigint[]) IS 'Notes that nothing of what was listed is in these objects any more.';
 
 COMMIT;

@@ -7,6 +7,11 @@ SET LOCAL ROLE dwh_owner;
 -- A run that is under way ends first; the next one finds the new functions.
 SELECT pg_advisory_xact_lock(hashtext('etl_loader'));
 
+-- What the functions of before have listed since the versions were settled.
+SELECT etl.settle_versions(ARRAY(
+    SELECT o.object_key FROM etl.objects AS o GROUP BY o.object_key HAVING count(*) > 1
+));
+
 -- Made anew by a later change.
 DROP FUNCTION etl.erase(text, text);
 
@@ -210,7 +215,10 @@ BEGIN
     SELECT o.object_id, r.position, r.reason_code, r.sample, run
     FROM etl.staged_rejects AS r INNER JOIN etl.staged_objects AS o ON o.object_no = r.object_no
     ON CONFLICT (object_id, position) DO UPDATE
-    SET reason_code = excluded.reason_code, sample = excluded.sample, resolved_at = NULL;
+    SET
+        reason_code = excluded.reason_code, resolved_at = NULL,
+        -- An erasure emptied it.
+        sample = CASE WHEN q.sample = '' THEN '' ELSE excluded.sample END;
     GET DIAGNOSTICS rejected = ROW_COUNT;
     UPDATE etl.quarantine AS q SET resolved_at = clock_timestamp()
     FROM etl.staged_objects AS o
@@ -365,7 +373,7 @@ CREATE FUNCTION etl.rollup_edge(edge timestamptz, months integer) RETURNS timest
 LANGUAGE sql STABLE
 RETURN (
     -- What the kept events say is kept as well.
-    SELECT least(m.at, date_trunc('month', coalesce(edge, m.at), etl.shop_zone()))
+    SELECT least(m.at, date_trunc('month', coalesce(edge, '-infinity'), etl.shop_zone()))
     FROM (SELECT date_trunc('month', now(), etl.shop_zone()) - make_interval(months => months) AS at) AS m
     WHERE m.at IS NOT NULL
 );
@@ -404,7 +412,6 @@ DECLARE
     dropped integer := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
-    PERFORM etl.drop_expired_rollups();
     FOR part IN SELECT p.name FROM etl.expired_partitions(edge) AS p LOOP
         EXECUTE format('DROP TABLE public.%I', part);
         dropped := dropped + 1;
@@ -416,6 +423,7 @@ BEGIN
         WHERE i.event_id = d.event_id AND i.event_timestamp < edge;
         DELETE FROM etl.event_ids AS i WHERE i.event_timestamp < edge;
     END IF;
+    PERFORM etl.drop_expired_rollups();
     RETURN dropped;
 END
 $$;

@@ -46,11 +46,16 @@ COMMENT ON COLUMN etl.tombstones.erased_at IS 'When: events after it are of some
 CREATE TABLE etl.erased_copies (
     object_id bigint NOT NULL,
     event_id uuid,
-    CONSTRAINT erased_copies_key UNIQUE NULLS NOT DISTINCT (object_id, event_id)
+    sample_hash bytea,
+    is_listed boolean NOT NULL DEFAULT false,
+    CONSTRAINT erased_copies_key UNIQUE NULLS NOT DISTINCT (object_id, event_id, sample_hash),
+    CONSTRAINT erased_copies_kind_check CHECK ((event_id IS NULL) <> (sample_hash IS NULL))
 );
 COMMENT ON TABLE etl.erased_copies IS 'Where erased events still lie in the raw bucket; rows go when the object was cleaned.';
 COMMENT ON COLUMN etl.erased_copies.object_id IS 'Object that holds one (etl.objects).';
 COMMENT ON COLUMN etl.erased_copies.event_id IS 'The event; NULL: a record in quarantine.';
+COMMENT ON COLUMN etl.erased_copies.sample_hash IS 'SHA-256 of the sample of a record in quarantine.';
+COMMENT ON COLUMN etl.erased_copies.is_listed IS 'Whether a cleaning of its object is under way.';
 
 CREATE FUNCTION etl.set_aside_erased() RETURNS bigint
 LANGUAGE plpgsql
@@ -95,7 +100,7 @@ BEGIN
         INSERT INTO etl.erased_copies (object_id, event_id)
         SELECT DISTINCT o.object_id, g.event_id
         FROM gone AS g INNER JOIN etl.staged_objects AS o ON o.object_no = g.object_no
-        ON CONFLICT (object_id, event_id) DO NOTHING
+        ON CONFLICT (object_id, event_id, sample_hash) DO NOTHING
     )
 
     SELECT count(*) INTO erased FROM gone;

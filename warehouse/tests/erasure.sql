@@ -1,6 +1,6 @@
 -- Erasure: a visitor's or an account's events go, with their lineage and sessions, and nothing brings them back.
 BEGIN;
-SELECT plan(47);
+SELECT plan(51);
 
 CREATE TEMPORARY VIEW sessions AS
 SELECT s.*, v.client_id FROM etl.session_facts AS s LEFT JOIN etl.visitors AS v ON v.visitor_no = s.visitor_no;
@@ -70,23 +70,28 @@ SELECT is(
 );
 SELECT isnt((SELECT hash FROM etl.tombstones), sha256('client_id:c1'), 'that nobody makes without the key');
 SELECT results_eq(
-    'SELECT object_key, event_ids, has_rejects FROM etl.uncleaned_objects()',
+    'SELECT object_key, event_ids, sample_hashes FROM etl.list_uncleaned()',
     $$VALUES
-    ('a', '{00000000-0000-0000-0000-000000000001, 00000000-0000-0000-0000-000000000003}'::uuid[], true),
-    ('b', '{00000000-0000-0000-0000-000000000001}', true)$$, 'raw objects that hold the events wait to be cleaned'
+    ('a', '{00000000-0000-0000-0000-000000000001, 00000000-0000-0000-0000-000000000003}'::uuid[],
+        ARRAY[encode(sha256('{"clientId":"c1"'), 'hex')]),
+    ('b', '{00000000-0000-0000-0000-000000000001}', ARRAY[encode(sha256('{"clientId":"c1"'), 'hex')])$$, 'raw objects that hold the events wait to be cleaned'
 );
-SELECT etl.note_cleaned(ARRAY(SELECT object_id FROM etl.uncleaned_objects()));
-SELECT is_empty('SELECT FROM etl.uncleaned_objects()', 'until they are');
+INSERT INTO etl.erased_copies (object_id, event_id) SELECT object_id, gen_random_uuid() FROM etl.objects WHERE object_key = 'a';
+SELECT etl.note_cleaned(ARRAY(SELECT object_id FROM etl.objects));
+SELECT is((SELECT count(*)::int FROM etl.erased_copies), 1, 'until they are, but for what was noted since the list');
+SELECT etl.list_uncleaned(), etl.note_cleaned(ARRAY(SELECT object_id FROM etl.objects));
+SELECT is_empty('SELECT FROM etl.erased_copies', 'or all of it');
 
 SELECT etl.start_run('{}') AS second \gset
 SELECT is(pg_temp.load('a', ARRAY[
     '1|2021-01-01 01:00|c1|s1|', '2|2021-01-01 01:01|c2|s1|', '3|2021-01-01 02:00|c1||', '6|2021-01-01 02:00|c6||'
 ]), '5 1 1 1 2', 'a reload does not bring them back, and counts them as erased');
 SELECT is((SELECT events_erased FROM dashboard.runs(1)), 2::bigint, 'in its run as well');
+SELECT is_empty($$SELECT FROM etl.quarantine WHERE position('c1'::bytea IN sample) > 0$$, 'nor a sample');
 SELECT is(pg_temp.load('late', ARRAY['7|2021-01-01 03:00|c1|s7|', '8|2021-01-01 03:00|c6||']), '3 1 0 1 1',
     'nor does an event of theirs come in that was not there yet');
 SELECT is(
-    (SELECT event_ids FROM etl.uncleaned_objects() WHERE object_key = 'late'),
+    (SELECT event_ids FROM etl.list_uncleaned() WHERE object_key = 'late'),
     ARRAY['00000000-0000-0000-0000-000000000007'::uuid], 'its object waits to be cleaned as well'
 );
 SELECT is(pg_temp.load('other', ARRAY['1|2021-01-01 01:00|c9|s9|']), '2 0 0 1 1', 'nor does a copy that names another');
@@ -105,6 +110,13 @@ SELECT is(pg_temp.load('e', ARRAY['15|2021-01-02 02:00|c7|s7|u2', '16|2021-01-02
 SELECT is(etl.erase('nobody') #> '{counts,events}', '0', 'somebody who never came is erased all the same');
 SELECT is(pg_temp.load('f', ARRAY['17|2021-01-03 02:00|nobody|s9|']), '2 0 0 1 1', 'for events that were on their way');
 
+SELECT set_eq(
+    $$SELECT s.sample FROM unnest(ARRAY[
+        '{"clientId":"c12"', '{"clientId":"xc1"', '{"clientId":"c1-2"', 'c12 c1', '{"clientId":"c1', 'c1"', '"c1"'
+    ]) AS s (sample) WHERE etl.is_named_in('c1', s.sample::bytea)$$,
+    ARRAY['c12 c1', '{"clientId":"c1', 'c1"', '"c1"'], 'an id is found by itself, not in a longer one'
+);
+SELECT ok(etl.is_named_in('hà "x"', convert_to('{"a":"h\u00e0 \"x\""', 'UTF8')), 'also as JSON escapes it');
 SELECT throws_ok($$SELECT etl.erase(' ', NULL)$$, 'whom to erase is not clear', 'nobody is nobody');
 SELECT throws_ok($$SELECT etl.erase('c', 'u')$$, 'whom to erase is not clear', 'nor are two one');
 SELECT throws_ok($$SELECT etl.erase('c', with_clients => true)$$, 'with_clients goes with a user_id', 'a browser has no browsers');

@@ -50,7 +50,7 @@ SELECT results_eq(
     ('rollups', 'session_facts', true)$$, 'also of rollups, by their own months'
 );
 SELECT is_empty($$SELECT * FROM etl.retention_plan(4, 1)$$, 'but none whose events are kept');
-SELECT is_empty($$SELECT * FROM etl.retention_plan(NULL)$$, 'off is nothing');
+SELECT is_empty($$SELECT * FROM etl.retention_plan(NULL, 1)$$, 'off is nothing: neither events nor what is counted of them');
 SELECT throws_ok($$SELECT * FROM etl.set_retention(0, dry_run => false)$$, 'events and rollups are kept for a month at least',
     'the month that runs is never dropped');
 SELECT is(etl.retention_edge(), NULL, 'a dry run changes nothing');

@@ -72,7 +72,9 @@ class Objects:
         if method == "PUT":
             return self._put(request, target)
         if method == "DELETE":
-            details = self.store.delete(target.bucket, target.key, query.get("versionId"))
+            details = self.store.delete(
+                target.bucket, target.key, query.get("versionId"), request.headers.get("if-match")
+            )
             return Response(204, [(f"x-amz-{name}", str(v)) for name, v in details.items()])
         raise S3Error(501, "NotImplemented", f"{method} object is not supported by the miniature")
 

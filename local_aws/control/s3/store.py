@@ -85,10 +85,14 @@ class Store:
         made.set_metadata(dict(metadata))
         return made
 
-    def delete(self, bucket_name: str, key: str, version: str | None = None) -> dict[str, Any]:
-        """Remove an object; one that is not there is no error."""
+    def delete(
+        self, bucket_name: str, key: str, version: str | None = None, if_match: str | None = None
+    ) -> dict[str, Any]:
+        """Remove an object; one that is not there is no error, one of another ETag raises S3Error."""
         self.bucket(bucket_name)
         with self.lock:
+            if if_match is not None and self.get(bucket_name, key).etag != if_match:
+                raise _precondition_failed()
             self._changed(bucket_name)
             _, details = self.backend.delete_object(bucket_name, key, version_id=version)
         return dict(details or {})
