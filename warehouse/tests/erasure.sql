@@ -25,7 +25,7 @@ $$;
 -- A warehouse that is restored does not know what it erased.
 CREATE FUNCTION pg_temp.forget() RETURNS void
 LANGUAGE sql AS $$
-    TRUNCATE etl.erasures, etl.tombstones, etl.erased_events, etl.erased_copies
+    TRUNCATE etl.erasures, etl.tombstones, etl.erased_events, etl.erased_copies, etl.quarantine
 $$;
 SET LOCAL timezone = 'UTC';
 SELECT etl.start_run('{}') AS run \gset
