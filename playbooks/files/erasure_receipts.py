@@ -36,14 +36,14 @@ def put(s3: Any, bucket: str, file: Path) -> list[str]:
 
 def get(s3: Any, bucket: str, file: Path) -> int:
     """Write all receipts, oldest first, and return how many there are."""
-    lines = []
+    receipts = []
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=PREFIX):
         for item in page.get("Contents", []):
             body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
-            lines.append(json.dumps(json.loads(body), ensure_ascii=True))
-    lines.sort(key=lambda line: str(json.loads(line).get("erased_at")))
-    file.write_text("".join(f"{line}\n" for line in lines))
-    return len(lines)
+            receipts.append(json.loads(body))
+    receipts.sort(key=lambda receipt: str(receipt.get("erased_at")))
+    file.write_text("".join(f"{json.dumps(receipt)}\n" for receipt in receipts))
+    return len(receipts)
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ import asyncio
 import http.client
 import json
 import socket
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,29 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 from obstore.store import S3Store
 
-from tests.unit.control_server import RunningPlane, running_plane
+from tests.unit.control_server import RunningPlane
 
 VIRTUAL_HOST = "{}.s3.ap-southeast-1.amazonaws.com"
-
-
-@pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlane]:
-    with running_plane(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
-@pytest.fixture
-def s3(plane: RunningPlane) -> Any:
-    return plane.client("s3", s3={"addressing_style": "path"})
-
-
-@pytest.fixture
-def bucket(s3: Any, request: pytest.FixtureRequest) -> str:
-    name = request.node.name.replace("_", "-").lower()[:60].strip("-")
-    s3.create_bucket(
-        Bucket=name, CreateBucketConfiguration={"LocationConstraint": "ap-southeast-1"}
-    )
-    return str(name)
 
 
 def plain(

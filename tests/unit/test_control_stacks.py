@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.control_server import RunningPlane, running_plane
-
-
-@pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlane]:
-    with running_plane(tmp_path_factory.mktemp("control")) as running:
-        yield running
+from tests.unit.control_server import RunningPlane
 
 
 @pytest.fixture

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
-import re
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +12,7 @@ import pytest
 from etl_lambda.mapping import Facts, map_object
 from etl_lambda.settings import Limits
 from tests.toolbox import REPOSITORY
-from tests.unit.control_server import RunningPlane, running_plane
+from tests.unit import scripts
 
 KEPT = "11111111-1111-4111-8111-111111111111"
 ERASED = "22222222-2222-4222-8222-222222222222"
@@ -27,33 +24,7 @@ def event(event_id: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    path = REPOSITORY / "playbooks/files/clean_objects.py"
-    spec = importlib.util.spec_from_file_location("clean_objects", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlane]:
-    with running_plane(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
-@pytest.fixture
-def s3(plane: RunningPlane) -> Any:
-    return plane.client("s3", s3={"addressing_style": "path"})
-
-
-@pytest.fixture
-def bucket(s3: Any, request: pytest.FixtureRequest) -> str:
-    name = re.sub("[^a-z0-9]+", "-", request.node.name.lower())[:60].strip("-")
-    s3.create_bucket(
-        Bucket=name, CreateBucketConfiguration={"LocationConstraint": "ap-southeast-1"}
-    )
-    return str(name)
+    return scripts.load(REPOSITORY / "playbooks/files/clean_objects.py")
 
 
 def version(s3: Any, bucket: str, status: str) -> None:

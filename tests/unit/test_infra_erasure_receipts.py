@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tests.toolbox import REPOSITORY
-from tests.unit.control_server import RunningPlane, running_plane
+from tests.unit import scripts
+from tests.unit.control_server import RunningPlane
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    path = REPOSITORY / "playbooks/files/erasure_receipts.py"
-    spec = importlib.util.spec_from_file_location("erasure_receipts", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlane]:
-    with running_plane(tmp_path_factory.mktemp("s3")) as running:
-        yield running
+    return scripts.load(REPOSITORY / "playbooks/files/erasure_receipts.py")
 
 
 def receipt(number: str, at: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import re
 import zipfile
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.unit import scripts
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -18,12 +19,7 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 @pytest.fixture
 def builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Return the script as a module, its wheels replaced by a small tree."""
-    script = REPOSITORY / "playbooks/files/build_lambda_zip.py"
-    spec = importlib.util.spec_from_file_location("build_lambda_zip", script)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = scripts.load(REPOSITORY / "playbooks/files/build_lambda_zip.py")
     tree = tmp_path / "wheels"
     for name, text in {
         "obstore/__init__.py": "x = 1\n",

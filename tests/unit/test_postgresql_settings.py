@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleFilterError
+
+from tests.unit import scripts
 
 PLUGIN = Path(__file__).resolve().parents[2] / "roles/postgresql/filter_plugins/postgresql.py"
 GIB = 1024
@@ -15,14 +16,9 @@ GIB = 1024
 
 def load() -> Callable[[int, int, int], dict[str, str]]:
     """Return the filter, from where Ansible takes it."""
-    spec = importlib.util.spec_from_file_location("postgresql_filter", PLUGIN)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found: Callable[[int, int, int], dict[str, str]] = module.FilterModule().filters()[
-        "postgresql_settings_for"
-    ]
+    found: Callable[[int, int, int], dict[str, str]] = (
+        scripts.load(PLUGIN).FilterModule().filters()["postgresql_settings_for"]
+    )
     return found
 
 
