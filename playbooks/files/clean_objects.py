@@ -9,8 +9,8 @@ too. Of a bucket with versions, those that hold something go as well. Limits are
 variables.
 
 Prints a line of JSON: how many keys were `deleted` and `rewritten`, in how many `nothing_found`, the
-numbers of the objects that are `cleaned`, and of each that `failed` its `key` and the `reason`. An object
-fails that cannot be taken apart.
+numbers of the objects that are `cleaned`, which of them are `gone`, and of each that `failed` its `key`
+and the `reason`. An object fails that cannot be taken apart.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 from botocore.config import Config
@@ -37,8 +38,20 @@ from etl_lambda.settings import Limits, limits_of
 THREADS = 8
 # What has no records that one could take out, nor anything else of somebody.
 BROKEN = ("truncated_gzip", "corrupt_gzip", "broken_array", "not_utf8")
-KEPT = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentType", "Metadata")
+KEPT = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Metadata",
+    "SSEKMSKeyId",
+    "ServerSideEncryption",
+    "StorageClass",
+)
 DELETED, REWRITTEN, NOTHING = "deleted", "rewritten", "nothing_found"
+# There was none; the newest version is clean, and older ones were deleted.
+ABSENT, OLDER = "absent", "older_deleted"
 
 
 class FailedError(Exception):
@@ -58,12 +71,15 @@ class Cleaner:
 
     def clean(self, key: str, erased: Erased) -> str:
         """Return what became of a key's object. Raises FailedError, and changes nothing then."""
-        done = NOTHING
+        newest, any_deleted = ABSENT, False
         for version, is_newest in list(self._all_versions(key)):
             result = self._clean_version(key, version, is_newest, erased)
-            # The newest one comes first and says what became of the key.
-            done = result if done == NOTHING else done
-        return done
+            any_deleted = any_deleted or result == DELETED
+            if is_newest:
+                newest = result
+        if not any_deleted:
+            return newest
+        return {ABSENT: DELETED, NOTHING: OLDER}.get(newest, newest)
 
     def _all_versions(self, key: str) -> Iterator[tuple[dict[str, Any], bool]]:
         """Yield what reads each version of a key, the newest first, and whether it is that one."""
@@ -85,7 +101,7 @@ class Cleaner:
         try:
             found = self._s3.get_object(**at, **version)
         except self._s3.exceptions.NoSuchKey:
-            return NOTHING
+            return ABSENT
         again = self._redacted(key, found, erased)
         if again is found["Body"]:
             return NOTHING
@@ -97,6 +113,9 @@ class Cleaner:
             made = self._s3.delete_object(**at, IfMatch=found["ETag"])
         else:
             kept = {name: found[name] for name in KEPT if found.get(name)}
+            if found.get("TagCount"):
+                tags = self._s3.get_object_tagging(**at, **version)["TagSet"]
+                kept["Tagging"] = urlencode([(tag["Key"], tag["Value"]) for tag in tags])
             made = self._s3.put_object(**at, Body=again, IfMatch=found["ETag"], **kept)
         # While versions are suspended, what is new takes the place of the version "null".
         if version and made.get("VersionId", "null") != version["VersionId"]:
@@ -168,14 +187,21 @@ def report(objects: list[dict[str, Any]], results: list[tuple[str, str | None]])
     """Return what is printed."""
     outcomes = [outcome for outcome, _ in results]
     pairs = list(zip(objects, results, strict=True))
-    return {
-        **{name: outcomes.count(name) for name in (DELETED, REWRITTEN, NOTHING)},
-        "cleaned": [
+    numbers = {
+        name: [
             number
             for item, (outcome, _) in pairs
-            if outcome != "failed"
+            if outcome == name
             for number in item["object_ids"]
-        ],
+        ]
+        for name in (DELETED, REWRITTEN, NOTHING, ABSENT, OLDER)
+    }
+    return {
+        DELETED: outcomes.count(DELETED) + outcomes.count(OLDER),
+        REWRITTEN: outcomes.count(REWRITTEN),
+        NOTHING: outcomes.count(NOTHING) + outcomes.count(ABSENT),
+        "cleaned": sorted(number for each in numbers.values() for number in each),
+        "gone": sorted(numbers[DELETED] + numbers[ABSENT]),
         "failed": [
             {"key": item["object_key"], "reason": reason}
             for item, (outcome, reason) in pairs

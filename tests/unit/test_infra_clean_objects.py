@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from etl_lambda.mapping import Facts, map_object
 from etl_lambda.settings import Limits
@@ -72,7 +76,11 @@ def test_an_object_with_other_events_is_rewritten_as_what_it_was(
 ) -> None:
     body = event(KEPT) + b"\n" + event(ERASED) + b"\n"
     s3.put_object(
-        Bucket=bucket, Key="k", Body=body, ContentType="application/x-ndjson", Metadata={"by": "us"}
+        Bucket=bucket,
+        Key="k",
+        Body=body,
+        ContentType="application/x-ndjson",
+        Metadata={"by": "us"},
     )
     assert attempt(script, s3, bucket, listed("k", ERASED)) == ("rewritten", None)
     found = s3.get_object(Bucket=bucket, Key="k")
@@ -80,13 +88,68 @@ def test_an_object_with_other_events_is_rewritten_as_what_it_was(
     assert (found["ContentType"], found["Metadata"]) == ("application/x-ndjson", {"by": "us"})
 
 
-@pytest.mark.parametrize("body", [None, event(KEPT)], ids=["gone", "clean"])
+def test_it_keeps_its_tags_storage_class_and_key(script: ModuleType) -> None:
+    # The miniature's S3 has none of them.
+    kept = {"StorageClass": "STANDARD_IA", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "k"}
+    body = event(KEPT) + b"\n" + event(ERASED)
+    s3 = boto3.client(
+        "s3", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    with Stubber(s3) as stub:
+        stub.add_response("get_bucket_versioning", {})
+        found = {
+            "Body": io.BytesIO(body),
+            "ContentLength": len(body),
+            "ETag": '"e"',
+            "TagCount": 1,
+            **kept,
+        }
+        stub.add_response("get_object", {**found, "LastModified": datetime.now(UTC)})
+        stub.add_response("get_object_tagging", {"TagSet": [{"Key": "shop", "Value": "a&b"}]})
+        kept["Tagging"] = "shop=a%26b"
+        stub.add_response(
+            "put_object",
+            {},
+            {"Bucket": "b", "Key": "k", "Body": event(KEPT), "IfMatch": '"e"', **kept},
+        )
+        assert attempt(script, s3, "b", listed("k", ERASED)) == ("rewritten", None)
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [(None, "absent"), (event(KEPT), "nothing_found")],
+    ids=["gone", "clean"],
+)
+@pytest.mark.parametrize("versions", [True, False])
 def test_one_that_is_gone_or_holds_nothing_is_clean(
-    script: ModuleType, s3: Any, bucket: str, body: bytes | None
+    script: ModuleType, s3: Any, bucket: str, versions: bool, body: bytes | None, outcome: str
 ) -> None:
+    if versions:
+        version(s3, bucket, "Enabled")
     if body is not None:
         s3.put_object(Bucket=bucket, Key="k", Body=body)
-    assert attempt(script, s3, bucket, listed("k", ERASED)) == ("nothing_found", None)
+    assert attempt(script, s3, bucket, listed("k", ERASED)) == (outcome, None)
+
+
+def test_older_versions_of_a_clean_one_go_and_it_stays(
+    script: ModuleType, s3: Any, bucket: str
+) -> None:
+    version(s3, bucket, "Enabled")
+    for body in (event(ERASED), event(KEPT)):
+        s3.put_object(Bucket=bucket, Key="k", Body=body)
+    assert attempt(script, s3, bucket, listed("k", ERASED)) == ("older_deleted", None)
+    assert bodies(s3, bucket) == [event(KEPT)]
+
+
+def test_versions_under_a_delete_marker_go_as_well(
+    script: ModuleType, s3: Any, bucket: str
+) -> None:
+    version(s3, bucket, "Enabled")
+    s3.put_object(Bucket=bucket, Key="k", Body=event(ERASED))
+    s3.delete_object(Bucket=bucket, Key="k")
+    assert attempt(script, s3, bucket, listed("k", ERASED)) == ("deleted", None)
+    assert bodies(s3, bucket) == []
 
 
 def test_older_versions_go_as_well_and_none_comes_to_light(
@@ -183,13 +246,16 @@ def test_what_nobody_expected_fails_for_one_object_alone(script: ModuleType) -> 
     assert script.attempt(Broken(), listed("k"), {}) == ("failed", "OSError")
 
 
-def test_the_report_names_what_failed(script: ModuleType) -> None:
-    objects = [{**listed("a"), "object_ids": [7, 9]}, {**listed("b"), "object_ids": [8]}]
-    results = [("deleted", None), ("failed", "broken_array")]
+def test_the_report_names_what_failed_and_says_what_is_gone(script: ModuleType) -> None:
+    outcomes = ("deleted", "rewritten", "nothing_found", "absent", "older_deleted")
+    objects = [{**listed("a"), "object_ids": [number, number + 10]} for number in range(5)]
+    objects.append({**listed("b"), "object_ids": [8]})
+    results = [*((outcome, None) for outcome in outcomes), ("failed", "broken_array")]
     assert script.report(objects, results) == {
-        "deleted": 1,
-        "rewritten": 0,
-        "nothing_found": 0,
-        "cleaned": [7, 9],
+        "deleted": 2,
+        "rewritten": 1,
+        "nothing_found": 2,
+        "cleaned": [0, 1, 2, 3, 4, 10, 11, 12, 13, 14],
+        "gone": [0, 3, 10, 13],
         "failed": [{"key": "b", "reason": "broken_array"}],
     }

@@ -25,6 +25,10 @@ QUESTIONS = (
     f"SELECT * FROM dashboard.top_categories({WHEN}, NULL) ORDER BY value",
     f"SELECT * FROM dashboard.new_returning({WHEN}, NULL, 'day')",
     f"SELECT * FROM dashboard.heatmap({WHEN}, NULL)",
+    *(
+        f"SELECT * FROM dashboard.filter_values('{field}') ORDER BY value"
+        for field in ("event_name", "login_state", "category", "brand")
+    ),
 )
 # Some people have accounts; an account has more than one browser, and a browser more than one account.
 ACCOUNTS = {f"c{number}": f"u{number // 12}" for number in range(0, 150, 2)}
@@ -136,7 +140,9 @@ def test_a_warehouse_restored_from_before_is_as_erased_again(
     restored: Any = Copy.__new__(Copy)
     restored._server, restored._name = whole, "restored"
     assert answers(restored) == answers(whole) != answers(erased)
-    done = call(restored, "SELECT etl.replay_erasures(%s)", json.dumps(receipts))
+    done = call(
+        restored, "SELECT etl.replay_erasures(%s::jsonb[])", [json.dumps(one) for one in receipts]
+    )
     assert done["counts"]["events"] == sum(one["counts"]["events"] for one in receipts)
     assert answers(restored) == answers(erased)
     for name in ("visitors", "first_seen", "sessions"):

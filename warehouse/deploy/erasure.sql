@@ -427,7 +427,7 @@ $$;
 COMMENT ON FUNCTION etl.erase(text, text, boolean)
 IS 'Erases a visitor (client_id) or the events of an account (user_id), with_clients its visitors as well, for good; returns the receipt, which names the raw objects to clean.';
 
-CREATE FUNCTION etl.replay_erasures(receipts jsonb) RETURNS jsonb
+CREATE FUNCTION etl.replay_erasures(receipts jsonb[]) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -440,7 +440,7 @@ DECLARE
     counts jsonb;
 BEGIN
     SELECT r.value ->> 'receipt_id' INTO unread
-    FROM jsonb_array_elements(receipts) AS r (value)
+    FROM unnest(receipts) AS r (value)
     WHERE (r.value -> 'version') IS DISTINCT FROM '1' LIMIT 1;
     IF found THEN
         RAISE EXCEPTION 'receipt % is not one of version 1', coalesce(unread, '(without a number)')
@@ -449,7 +449,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
 
     SELECT count(*) INTO foreign_keys
-    FROM jsonb_array_elements(receipts) AS r (value) WHERE r.value ->> 'key_id' <> etl.erasure_key_id();
+    FROM unnest(receipts) AS r (value) WHERE r.value ->> 'key_id' <> etl.erasure_key_id();
     IF foreign_keys > 0 THEN
         RAISE WARNING '% receipts are hashed with the key of another warehouse', foreign_keys
             USING HINT = 'Their events are erased by number and stay out; events of the same people that none of the receipts lists do not.';
@@ -457,7 +457,7 @@ BEGIN
     INSERT INTO etl.tombstones AS o (field, hash, erased_at)
     SELECT t.value ->> 'field', decode(t.value ->> 'hash', 'hex'), max((r.value ->> 'erased_at')::timestamptz)
     FROM
-        jsonb_array_elements(receipts) AS r (value)
+        unnest(receipts) AS r (value)
         CROSS JOIN LATERAL jsonb_array_elements(r.value -> 'tombstones') AS t (value)
     WHERE r.value ->> 'key_id' = etl.erasure_key_id()
     GROUP BY 1, 2
@@ -470,7 +470,7 @@ BEGIN
     ids := ARRAY(
         SELECT i.value::uuid
         FROM
-            jsonb_array_elements(receipts) AS r (value)
+            unnest(receipts) AS r (value)
             CROSS JOIN LATERAL jsonb_array_elements_text(r.value -> 'event_ids') AS i (value)
         UNION
         SELECT e.event_id
@@ -486,7 +486,7 @@ BEGIN
     rejects := ARRAY(
         SELECT q.quarantine_id
         FROM
-            jsonb_array_elements(receipts) AS r (value)
+            unnest(receipts) AS r (value)
             CROSS JOIN LATERAL jsonb_array_elements(r.value -> 'rejects') AS j (value)
             INNER JOIN etl.objects AS o ON o.object_key = j.value ->> 'key' AND o.etag = j.value ->> 'etag'
             INNER JOIN etl.quarantine AS q
@@ -496,15 +496,15 @@ BEGIN
     counts := etl.erase_events(ids, clients, rejects);
     INSERT INTO etl.erasures (receipt_id, erased_at, receipt, stored_at)
     SELECT (r.value ->> 'receipt_id')::uuid, (r.value ->> 'erased_at')::timestamptz, r.value, clock_timestamp()
-    FROM jsonb_array_elements(receipts) AS r (value)
+    FROM unnest(receipts) AS r (value)
     ON CONFLICT (receipt_id) DO NOTHING;
     INSERT INTO etl.runs (request, result, ended_at, chunks)
     VALUES ('{"replay_erasures": true}', 'loaded', clock_timestamp(), 1);
-    RETURN jsonb_build_object('receipts', jsonb_array_length(receipts), 'counts', counts);
+    RETURN jsonb_build_object('receipts', cardinality(receipts), 'counts', counts);
 END
 $$;
-COMMENT ON FUNCTION etl.replay_erasures(jsonb)
-IS 'Erases again what an array of receipts says, as after a restore; returns the number of receipts and the counts of what was there.';
+COMMENT ON FUNCTION etl.replay_erasures(jsonb[])
+IS 'Erases again what receipts say, as after a restore; returns the number of receipts and the counts of what was there.';
 
 CREATE FUNCTION etl.list_uncleaned()
 RETURNS TABLE (object_ids bigint[], object_key text, event_ids uuid[], sample_hashes text[])
@@ -527,14 +527,24 @@ $$;
 COMMENT ON FUNCTION etl.list_uncleaned()
 IS 'Keys of raw objects that hold something erased: which events, and the SHA-256 of samples of records in quarantine.';
 
-CREATE FUNCTION etl.note_cleaned(ids bigint[]) RETURNS void
+CREATE FUNCTION etl.note_cleaned(ids bigint[], gone bigint[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- The loader changes statuses as well.
+    PERFORM pg_advisory_xact_lock(hashtext('etl_loader'));
     DELETE FROM etl.erased_copies AS c WHERE c.object_id = ANY (ids) AND c.is_listed;
+    -- A reject whose record is no more is none; only those of others stay.
+    UPDATE etl.quarantine AS q SET resolved_at = clock_timestamp()
+    WHERE q.object_id = ANY (ids) AND q.resolved_at IS NULL AND (q.sample = '' OR q.object_id = ANY (gone));
+    UPDATE etl.objects AS o SET status = CASE WHEN o.object_id = ANY (gone) THEN 'gone' ELSE 'loaded' END
+    WHERE
+        o.object_id = ANY (ids) AND o.status = 'quarantined'
+        AND NOT EXISTS (SELECT FROM etl.quarantine AS q WHERE q.object_id = o.object_id AND q.resolved_at IS NULL);
 END
 $$;
-COMMENT ON FUNCTION etl.note_cleaned(bigint[]) IS 'Notes that nothing of what was listed is in these objects any more.';
+COMMENT ON FUNCTION etl.note_cleaned(bigint[], bigint[])
+IS 'Notes that nothing of what was listed is in these objects any more, nor a record of it in quarantine, and which of them are gone.';
 
 COMMIT;

@@ -23,12 +23,15 @@ SELECT
 FROM generate_series(1, 16) AS n;
 
 -- A hash of a keyed hash, as HMAC is: from neither can another id's be made.
+CREATE FUNCTION etl.hash_under(inner_key bytea, outer_key bytea, field text, id text) RETURNS bytea
+LANGUAGE sql STABLE
+RETURN sha256(outer_key || sha256(inner_key || convert_to(field || ':' || id, 'UTF8')));
+COMMENT ON FUNCTION etl.hash_under(bytea, bytea, text, text)
+IS 'Hash of an id in its field, under given keys: a plain expression, so that a query of many ids takes it in.';
+
 CREATE FUNCTION etl.keyed_hash(field text, id text) RETURNS bytea
 LANGUAGE sql STABLE
-RETURN (
-    SELECT sha256(k.outer_key || sha256(k.inner_key || convert_to(field || ':' || id, 'UTF8')))
-    FROM etl.erasure_keys AS k
-);
+RETURN (SELECT etl.hash_under(k.inner_key, k.outer_key, keyed_hash.field, keyed_hash.id) FROM etl.erasure_keys AS k);
 COMMENT ON FUNCTION etl.keyed_hash(text, text) IS 'Hash of an id in its field, keyed by etl.erasure_keys.';
 
 CREATE TABLE etl.tombstones (
@@ -75,7 +78,9 @@ BEGIN
             UNION ALL
             SELECT DISTINCT 'user_id', e.user_id FROM etl.staged_events AS e
         ) AS i
-        INNER JOIN etl.tombstones AS t ON t.field = i.field AND t.hash = etl.keyed_hash(i.field, i.id)
+        CROSS JOIN etl.erasure_keys AS k
+        INNER JOIN etl.tombstones AS t
+            ON t.field = i.field AND t.hash = etl.hash_under(k.inner_key, k.outer_key, i.field, i.id)
     ),
 
     gone AS (

@@ -4,9 +4,9 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL ROLE dwh_owner;
 
-DROP FUNCTION etl.note_cleaned(bigint[]);
+DROP FUNCTION etl.note_cleaned(bigint[], bigint[]);
 DROP FUNCTION etl.list_uncleaned();
-DROP FUNCTION etl.replay_erasures(jsonb);
+DROP FUNCTION etl.replay_erasures(jsonb[]);
 DROP FUNCTION etl.erase(text, text, boolean);
 DROP FUNCTION etl.erase_events(uuid[], text[], bigint[]);
 DROP FUNCTION etl.remove_visitors(integer[], text[], uuid[]);

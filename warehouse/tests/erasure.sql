@@ -1,6 +1,6 @@
 -- Erasure: a visitor's or an account's events go, with their lineage and sessions, and nothing brings them back.
 BEGIN;
-SELECT plan(51);
+SELECT plan(53);
 
 CREATE TEMPORARY VIEW sessions AS
 SELECT s.*, v.client_id FROM etl.session_facts AS s LEFT JOIN etl.visitors AS v ON v.visitor_no = s.visitor_no;
@@ -58,7 +58,7 @@ SELECT results_eq($$SELECT session_id, client_id, events FROM pg_temp.sessions O
     $$VALUES ('s1', 'c2', 1), ('s3', 'c3', 2)$$, 'their sessions are counted anew');
 SELECT is_empty($$SELECT FROM etl.visitors WHERE client_id = 'c1'$$, 'the visitor is no more');
 SELECT is_empty($$SELECT FROM etl.quarantine WHERE position('c1'::bytea IN sample) > 0$$, 'nor in a sample of the quarantine');
-SELECT is((SELECT count(*)::int FROM etl.quarantine WHERE resolved_at IS NULL), 2, 'whose rejects stay open');
+SELECT is((SELECT count(*)::int FROM etl.quarantine WHERE resolved_at IS NULL), 2, 'whose rejects stay open until their object is cleaned');
 SELECT isnt(dashboard.load_marker(), :marker::bigint, 'and pages ask again');
 SELECT is(etl.data_until(), NULL, 'but the data reach no further');
 SELECT is_empty($$SELECT FROM etl.runs WHERE request::text LIKE '%c1%'$$, 'no book keeps whom it was');
@@ -77,10 +77,21 @@ SELECT results_eq(
     ('b', '{00000000-0000-0000-0000-000000000001}', ARRAY[encode(sha256('{"clientId":"c1"'), 'hex')])$$, 'raw objects that hold the events wait to be cleaned'
 );
 INSERT INTO etl.erased_copies (object_id, event_id) SELECT object_id, gen_random_uuid() FROM etl.objects WHERE object_key = 'a';
-SELECT etl.note_cleaned(ARRAY(SELECT object_id FROM etl.objects));
+SELECT etl.note_cleaned(
+    ARRAY(SELECT object_id FROM etl.objects), ARRAY(SELECT object_id FROM etl.objects WHERE object_key = 'b')
+);
 SELECT is((SELECT count(*)::int FROM etl.erased_copies), 1, 'until they are, but for what was noted since the list');
+SELECT pg_temp.load('others', ARRAY['22|2021-01-01 05:00|c2|s9|']);
+UPDATE etl.quarantine AS q SET sample = 'of another' FROM etl.objects AS o
+WHERE o.object_id = q.object_id AND o.object_key = 'others';
 SELECT etl.list_uncleaned(), etl.note_cleaned(ARRAY(SELECT object_id FROM etl.objects));
 SELECT is_empty('SELECT FROM etl.erased_copies', 'or all of it');
+SELECT results_eq('SELECT object_key, status FROM etl.objects ORDER BY object_id',
+    $$VALUES ('a', 'loaded'), ('b', 'gone'), ('others', 'quarantined')$$,
+    'an object whose rejects were all erased is in quarantine no longer, one that was deleted is gone');
+SELECT results_eq(
+    'SELECT o.object_key FROM etl.quarantine AS q INNER JOIN etl.objects AS o ON o.object_id = q.object_id WHERE q.resolved_at IS NULL',
+    ARRAY['others'], 'rejects of others stay open');
 
 SELECT etl.start_run('{}') AS second \gset
 SELECT is(pg_temp.load('a', ARRAY[
@@ -122,7 +133,7 @@ SELECT throws_ok($$SELECT etl.erase('c', 'u')$$, 'whom to erase is not clear', '
 SELECT throws_ok($$SELECT etl.erase('c', with_clients => true)$$, 'with_clients goes with a user_id', 'a browser has no browsers');
 
 -- After a restore.
-SELECT jsonb_agg(receipt) AS receipts FROM etl.erasures \gset
+SELECT array_agg(receipt) AS receipts FROM etl.erasures \gset
 SELECT pg_temp.forget();
 SELECT is(pg_temp.load('a', ARRAY['1|2021-01-01 01:00|c1|s1|', '18|2021-01-04 01:00|c1|s1|', '19|2021-01-04 01:00|c8|s9|u2', '20|2021-01-04 01:00|c8|s9|']),
     '5 4 0 1 0', 'a restore revives who was erased');
@@ -130,13 +141,13 @@ SELECT is(etl.replay_erasures(:'receipts') -> 'counts', '{
     "events": 3, "copies": 0, "quarantine_samples": 1, "sessions_removed": 0, "sessions_recounted": 2, "visitors": 0
 }', 'the receipts erase them again, events that they do not list as well');
 SELECT set_eq('SELECT ltrim(right(event_id::text, 2), ''0'') FROM public.clickstream_events',
-    ARRAY['2', '5', '6', '8', '9', '14', '20'], 'and nobody else, nor who came back later');
+    ARRAY['2', '5', '6', '8', '9', '14', '20', '22'], 'and nobody else, nor who came back later');
 SELECT is(etl.replay_erasures(:'receipts') #> '{counts,events}', '0', 'a second replay finds nothing');
 SELECT is(pg_temp.load('a', ARRAY['1|2021-01-01 01:00|c1|s1|', '21|2021-01-04 01:00|c1|s1|']), '3 0 0 1 2', 'and they stay out');
 UPDATE etl.erasure_keys SET inner_key = sha512('another');
 SELECT pg_temp.forget();
 SELECT is(etl.replay_erasures(:'receipts') ->> 'receipts', '4', 'receipts of another warehouse''s key keep out the events that they list');
-SELECT throws_ok($$SELECT etl.replay_erasures('[{"version": 2, "receipt_id": "r"}]')$$, 'receipt r is not one of version 1',
+SELECT throws_ok($$SELECT etl.replay_erasures(ARRAY['{"version": 2, "receipt_id": "r"}'::jsonb])$$, 'receipt r is not one of version 1',
     'a receipt of another version is not guessed at');
 
 SELECT * FROM finish();
