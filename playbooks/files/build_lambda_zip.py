@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Build the function's zip, the same bytes from the same files, and say its SHA-256.
 
-    build_lambda_zip.py build --ca FILE --out DIRECTORY [--cache DIRECTORY]
+    build_lambda_zip.py build --ca FILE --out DIRECTORY [--cache DIRECTORY] [--architecture arm64]
     build_lambda_zip.py lock
 
 `build` prints {"sha256": …, "path": …, "built": …} and names the zip `<sha256>.zip`: the loader's
-modules, the wheels of etl_lambda/requirements.lock, and the warehouse's CA as `ca.crt`.
-`lock` pins the newest wheels that the ranges in pyproject.toml allow.
+modules, the wheels of etl_lambda/requirements.lock for the function's processor, and the warehouse's CA
+as `ca.crt`. `lock` pins the newest versions that the ranges in pyproject.toml allow, their wheels for
+both processors.
 """
 
 from __future__ import annotations
@@ -26,13 +27,9 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "etl_lambda"
 LOCK = PACKAGE / "requirements.lock"
-# Lambda's python3.13 runs on Amazon Linux 2023, whose glibc is 2.34.
-TARGET = [
-    "--only-binary=:all:", "--no-deps", "--python-version=3.13", "--implementation=cp",
-    "--abi=cp313", "--abi=abi3", "--abi=none",
-    "--platform=manylinux2014_x86_64", "--platform=manylinux_2_17_x86_64",
-    "--platform=manylinux_2_28_x86_64", "--platform=any",
-]  # fmt: skip
+# As Lambda names processors, and as wheels do.
+MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
+LOCKED_FOR = "# Processors: "
 STAMP = (2020, 1, 1, 0, 0, 0)  # the time of every file in the zip
 LEFT_OUT = ("__pycache__", ".pyc", ".pyi", "py.typed", "/tests/")
 # A wheel's metadata stays; what pip adds to it at installation differs from machine to machine.
@@ -52,9 +49,34 @@ def pip(*arguments: str) -> None:
         sys.exit(f"build_lambda_zip: pip failed: {(done.stderr or done.stdout).strip()[-2000:]}")
 
 
-def wheels(cache: Path) -> Path:
-    """Return the directory with the locked wheels unpacked; made once for each lock."""
-    place = cache / f"wheels-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
+def target(architecture: str) -> list[str]:
+    """Return what tells pip of the function: its python3.13 runs on Amazon Linux 2023, glibc 2.34."""
+    machine = MACHINES[architecture]
+    platforms = [
+        f"{name}_{machine}" for name in ("manylinux2014", "manylinux_2_17", "manylinux_2_28")
+    ]
+    return [
+        "--only-binary=:all:", "--no-deps", "--python-version=3.13", "--implementation=cp",
+        "--abi=cp313", "--abi=abi3", "--abi=none",
+        *(f"--platform={platform}" for platform in (*platforms, "any")),
+    ]  # fmt: skip
+
+
+def locked_for() -> list[str]:
+    """Return the processors that the lock has wheels for."""
+    lines = [line for line in LOCK.read_text().splitlines() if line.startswith(LOCKED_FOR)]
+    return lines[0].removeprefix(LOCKED_FOR).split(", ") if lines else []
+
+
+def wheels(cache: Path, architecture: str) -> Path:
+    """Return the directory with the locked wheels unpacked; made once for each lock and processor."""
+    if architecture not in locked_for():
+        sys.exit(
+            f"build_lambda_zip: {LOCK.relative_to(REPOSITORY)} has no wheels for {architecture}: run"
+            " `build_lambda_zip.py lock` where the package index has them"
+        )
+    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
+    place = cache / f"wheels-{architecture}-{digest}"
     if place.is_dir():
         return place
     cache.mkdir(parents=True, exist_ok=True)
@@ -64,7 +86,7 @@ def wheels(cache: Path) -> Path:
             "install",
             "--require-hashes",
             "--no-compile",
-            *TARGET,
+            *target(architecture),
             f"--target={unpacked}",
             f"-r{LOCK}",
         )
@@ -110,11 +132,11 @@ def source_digest(files: list[tuple[str, Path]]) -> str:
     return digest.hexdigest()
 
 
-def build(ca: Path, out: Path, cache: Path) -> dict[str, object]:
+def build(ca: Path, out: Path, cache: Path, architecture: str = "x86_64") -> dict[str, object]:
     """Build the zip unless one of the same inputs is there; return its SHA-256 and path."""
     if "BEGIN CERTIFICATE" not in ca.read_text() or "PRIVATE KEY" in ca.read_text():
         sys.exit(f"build_lambda_zip: {ca} is not a certificate alone")
-    files = list(members(wheels(cache), ca))
+    files = list(members(wheels(cache, architecture), ca))
     out.mkdir(parents=True, exist_ok=True)
     known = out / f"built-{source_digest(files)}"
     if known.is_file() and (path := out / f"{known.read_text()}.zip").is_file():
@@ -134,16 +156,37 @@ def build(ca: Path, out: Path, cache: Path) -> dict[str, object]:
 
 
 def lock() -> None:
-    """Write the lock: one wheel for each requirement of the group `loader`, with its hash."""
+    """Write the lock: each requirement of the group `loader`, with the hash of each processor's wheel.
+
+    A processor without wheels in this machine's package index is left out, and said.
+    """
     groups = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["dependency-groups"]
-    head = [line for line in LOCK.read_text().splitlines() if line.startswith("#")]
-    with tempfile.TemporaryDirectory() as scratch:
-        pip("download", *TARGET, f"--dest={scratch}", *groups["loader"])
-        for wheel in sorted(Path(scratch).glob("*.whl")):
-            name, version = wheel.name.split("-")[:2]
-            digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-            head.append(f"{name.replace('_', '-')}=={version} \\\n    --hash=sha256:{digest}")
-    LOCK.write_text("\n".join(head) + "\n")
+    hashes: dict[str, set[str]] = {}
+    locked = []
+    for architecture in MACHINES:
+        with tempfile.TemporaryDirectory() as scratch:
+            try:
+                pip("download", *target(architecture), f"--dest={scratch}", *groups["loader"])
+            except SystemExit as error:
+                print(f"{architecture} is left out: {error}", file=sys.stderr)
+                continue
+            locked.append(architecture)
+            for wheel in Path(scratch).glob("*.whl"):
+                name, version = wheel.name.split("-")[:2]
+                digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+                hashes.setdefault(f"{name.replace('_', '-')}=={version}", set()).add(digest)
+    if not locked:
+        sys.exit("build_lambda_zip: nothing can be locked here")
+    head = [
+        line
+        for line in LOCK.read_text().splitlines()
+        if line.startswith("#") and not line.startswith(LOCKED_FOR)
+    ]
+    pinned = [
+        " \\\n    ".join([name, *(f"--hash=sha256:{digest}" for digest in sorted(digests))])
+        for name, digests in sorted(hashes.items())
+    ]
+    LOCK.write_text("\n".join([*head, LOCKED_FOR + ", ".join(locked), *pinned]) + "\n")
 
 
 def main() -> None:
@@ -156,12 +199,16 @@ def main() -> None:
     )
     building.add_argument("--out", type=Path, required=True, help="directory for the zip")
     building.add_argument("--cache", type=Path, help="directory for unpacked wheels (default: OUT)")
+    building.add_argument(
+        "--architecture", choices=MACHINES, default="x86_64", help="processor of the function"
+    )
     commands.add_parser("lock")
     arguments = parser.parse_args()
     if arguments.command == "lock":
         lock()
         return
-    result = build(arguments.ca, arguments.out, arguments.cache or arguments.out)
+    cache = arguments.cache or arguments.out
+    result = build(arguments.ca, arguments.out, cache, arguments.architecture)
     json.dump(result, sys.stdout)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+import pytest
 
 from etl_lambda.metrics import emf
 from etl_lambda.settings import Settings
 from etl_lambda.stages import STAGES
-from tests.template.templates import resources, statement, template
+from tests.template.deployment import deployed
+from tests.template.templates import REPOSITORY, resources, statement, template
+from tests.unit import scripts
 
 ENI = [
     "ec2:CreateNetworkInterface",
@@ -54,7 +59,11 @@ def test_a_new_password_needs_a_new_version_id() -> None:
 
 def test_the_function_is_python_of_the_wheels_that_it_carries() -> None:
     assert function()["Runtime"] == "python3.13"
-    assert function()["Architectures"] == ["x86_64"]
+    builder = scripts.load(REPOSITORY / "playbooks/files/build_lambda_zip.py")
+    architecture = template("etl")["Parameters"]["Architecture"]
+    assert set(architecture["AllowedValues"]) == set(builder.MACHINES)
+    assert function()["Architectures"] == [{"Ref": "Architecture"}]
+    assert architecture["Default"] == "x86_64"
     assert function()["Handler"] == "etl_lambda.handler.handler"
 
 
@@ -136,35 +145,89 @@ def test_what_fails_for_good_lands_in_the_queue() -> None:
     }
 
 
-def test_alarms_tell_of_errors_of_silence_of_bad_records_and_of_what_failed_for_good() -> None:
+def test_alarms_tell_of_errors_silence_backlog_bad_records_and_what_failed_for_good() -> None:
     alarms = {
         key: (value["Properties"]["Namespace"], value["Properties"]["MetricName"])
         for key, value in resources("etl", "AWS::CloudWatch::Alarm").items()
     }
     assert alarms == {
         "FunctionErrorsAlarm": ("AWS/Lambda", "Errors"),
+        "ThrottlesAlarm": ("AWS/Lambda", "Throttles"),
         "NotLoadedAlarm": ("SBW/Loader", "NotLoaded"),
+        "ObjectsPendingAlarm": ("SBW/Loader", "ObjectsRemaining"),
         "OverErrorBudgetAlarm": ("SBW/Loader", "OverErrorBudget"),
         "DeadLetterAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
     }
     assert resources("etl")["NotLoadedAlarm"]["Properties"]["TreatMissingData"] == "breaching"
 
 
-def test_the_loaders_own_alarms_watch_metrics_that_it_writes() -> None:
+def directive_of_a_run() -> dict[str, Any]:
+    """Return the metrics' directive of a run that came to know everything."""
     stages = dict.fromkeys(STAGES, 0.0)
     reply = {"result": "loaded", "lag_seconds": 0.0, "error_budget": {"over": False}}
     line = emf({**reply, "stages": stages}, "SBW_Lamda_ETL", 0.0)
     (directive,) = line["_aws"]["CloudWatchMetrics"]
-    written = {metric["Name"] for metric in directive["Metrics"]}
+    return dict(directive)
+
+
+def written() -> set[str]:
+    return {metric["Name"] for metric in directive_of_a_run()["Metrics"]}
+
+
+def test_the_loaders_own_alarms_watch_metrics_that_it_writes() -> None:
+    directive = directive_of_a_run()
     watched = {
         value["Properties"]["MetricName"]: value["Properties"]["Dimensions"]
         for value in resources("etl", "AWS::CloudWatch::Alarm").values()
         if value["Properties"]["Namespace"] == directive["Namespace"]
     }
-    assert set(watched) <= written
+    assert set(watched) <= written()
     assert directive["Dimensions"] == [["Function"]]
     function = {"Name": "Function", "Value": {"Ref": "Function"}}
-    assert watched == {"NotLoaded": [function], "OverErrorBudget": [function]}
+    assert watched == {
+        "NotLoaded": [function],
+        "ObjectsRemaining": [function],
+        "OverErrorBudget": [function],
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "told", "made"),
+    [
+        ({}, None, False),
+        ({"AlarmEmail": "op@shop.invalid"}, ["AlarmTopic"], True),
+        ({"AlarmTopicArn": "arn:t"}, ["arn:t"], False),
+        ({"AlarmTopicArn": "arn:t", "AlarmEmail": "op@shop.invalid"}, ["arn:t"], False),
+    ],
+)
+def test_alarms_are_told_to_the_topic_given_or_to_one_made_for_the_address(
+    given: dict[str, str], told: list[str] | None, made: bool
+) -> None:
+    stack = deployed("etl", **given)
+    alarms = [value for value in stack.values() if value["Type"] == "AWS::CloudWatch::Alarm"]
+    assert len(alarms) == 6
+    assert all(alarm.get("AlarmActions") == told for alarm in alarms)
+    assert ("AlarmTopic" in stack) == made
+    if made:
+        assert stack["AlarmTopic"]["Subscription"] == [
+            {"Protocol": "email", "Endpoint": "op@shop.invalid"}
+        ]
+
+
+def test_the_dashboard_shows_every_alarm_and_metrics_that_there_are() -> None:
+    stack = deployed("etl")
+    widgets = json.loads(stack["Dashboard"]["DashboardBody"])["widgets"]
+    alarms = {key for key, value in stack.items() if value["Type"] == "AWS::CloudWatch::Alarm"}
+    assert {arn.removesuffix(".Arn") for arn in widgets[0]["properties"]["alarms"]} == alarms
+    shown = {
+        tuple(metric[:4]) for widget in widgets[1:] for metric in widget["properties"]["metrics"]
+    }
+    by_us = {metric for metric in shown if metric[0] == "SBW/Loader"}
+    assert {metric[1] for metric in by_us} <= written()
+    assert {metric[2:] for metric in by_us} == {("Function", "Function")}
+    assert {metric[:3] for metric in shown - by_us} == {
+        ("AWS/Lambda", name, "FunctionName") for name in ("Invocations", "Errors", "Throttles")
+    }
 
 
 def test_the_template_and_the_loader_have_the_same_error_budget() -> None:

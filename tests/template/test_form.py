@@ -72,7 +72,7 @@ def test_stateful_resources_say_what_becomes_of_them() -> None:
         if value["Type"] in STATEFUL:
             assert {"DeletionPolicy", "UpdateReplacePolicy"} <= set(value), f"{name}: {key}"
             stated += 1
-    assert stated == 11
+    assert stated == 12
 
 
 def test_no_template_carries_a_password_or_a_key_pair() -> None:

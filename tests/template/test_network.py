@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import pytest
+
+from tests.template.deployment import ACCOUNT, REGION, deployed
 from tests.template.templates import everywhere, keys, resources, statement, template, text
 
 WORLD = ("0.0.0.0/0", "::/0")
+FROM_CLIENTS = {f"WebDBFromClient{number}" for number in range(1, 5)}
 
 
 def rules(kind: str) -> list[tuple[str, dict[str, Any]]]:
@@ -68,10 +73,11 @@ def test_the_only_route_is_the_public_sides_to_its_gateway() -> None:
     ]
 
 
-def test_every_inbound_rule_names_a_group_and_no_address() -> None:
+def test_every_inbound_rule_of_ours_names_a_group_and_no_address() -> None:
     inbound = [
         (key, rule["GroupId"], rule["SourceSecurityGroupId"], rule["FromPort"], rule["ToPort"])
         for key, rule in rules("SecurityGroupIngress")
+        if key not in FROM_CLIENTS
     ]
     warehouse, endpoints = reference("WarehouseSecurityGroup"), reference("EndpointSecurityGroup")
     assert inbound == [
@@ -81,7 +87,44 @@ def test_every_inbound_rule_names_a_group_and_no_address() -> None:
         ("EndpointsFromWebDB", endpoints, reference("WebDBSecurityGroup"), 443, 443),
     ]
     for key, rule in rules("SecurityGroupIngress"):
-        assert not {"CidrIp", "CidrIpv6", "SourcePrefixListId"} & set(rule), key
+        if key not in FROM_CLIENTS:
+            assert not {"CidrIp", "CidrIpv6", "SourcePrefixListId"} & set(rule), key
+
+
+def test_ranges_reach_the_shops_own_ec2_alone() -> None:
+    named = {key: rule for key, rule in rules("SecurityGroupIngress") if key in FROM_CLIENTS}
+    assert set(named) == FROM_CLIENTS
+    for key, rule in named.items():
+        assert rule["GroupId"] == reference("WebDBSecurityGroup"), key
+        assert (rule["FromPort"], rule["ToPort"]) == (5432, 5432), key
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        "0.0.0.0/0",
+        "10.0.0.0/7",
+        "10.0.0.0",
+        "10.0.0.0/8, 10.1.0.0/16",
+        "::/0",
+        ",".join(["10.0.0.0/8"] * 5),
+    ],
+)
+def test_neither_the_world_nor_what_is_no_list_of_ranges_is_taken(ranges: str) -> None:
+    pattern = template("network")["Parameters"]["WebDBClientCidrs"]["AllowedPattern"]
+    assert re.fullmatch(pattern, ranges) is None
+    assert re.fullmatch(pattern, "10.0.0.0/8,192.168.1.0/24")
+    assert re.fullmatch(pattern, "")
+
+
+def test_connections_are_logged_by_option_to_a_log_of_their_own() -> None:
+    assert [key for key in deployed("network") if key.startswith("FlowLog")] == []
+    made = deployed("network", FlowLogs="true")
+    assert (made["FlowLog"]["ResourceId"], made["FlowLog"]["TrafficType"]) == ("Vpc", "ALL")
+    (policy,) = made["FlowLogRole"]["Policies"]
+    (rule,) = policy["PolicyDocument"]["Statement"]
+    name = made["FlowLogGroup"]["LogGroupName"]
+    assert rule["Resource"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*"
 
 
 def test_every_outbound_rule_of_the_private_side_is_known() -> None:

@@ -33,7 +33,7 @@ def builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         path = tree / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    monkeypatch.setattr(module, "wheels", lambda _cache: tree)
+    monkeypatch.setattr(module, "wheels", lambda _cache, _architecture: tree)
     return module
 
 
@@ -114,3 +114,36 @@ def test_the_lock_pins_each_wheel_by_one_hash_and_names_no_address() -> None:
     assert pinned == ["msgspec", "obstore", "psycopg2-binary"]
     assert "://" not in lock
     assert lock.count("--hash") == 3
+
+
+def test_a_processor_that_is_not_locked_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = scripts.load(REPOSITORY / "playbooks/files/build_lambda_zip.py")
+    monkeypatch.setattr(module, "pip", lambda *_: pytest.fail("pip was asked"))
+    monkeypatch.setattr(module, "locked_for", lambda: ["x86_64"])
+    with pytest.raises(SystemExit, match=r"no wheels for arm64: run `build_lambda_zip\.py lock`"):
+        module.wheels(tmp_path, "arm64")
+
+
+def test_the_lock_names_its_processors_and_keeps_a_hash_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = scripts.load(REPOSITORY / "playbooks/files/build_lambda_zip.py")
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("# head\n# Processors: x86_64\nold==1\n")
+    monkeypatch.setattr(module, "LOCK", lock)
+
+    def pip(*arguments: str) -> None:
+        (place,) = [one.removeprefix("--dest=") for one in arguments if one.startswith("--dest=")]
+        machine = "aarch64" if "--platform=manylinux2014_aarch64" in arguments else "x86_64"
+        (Path(place) / f"some_name-1.2-{machine}.whl").write_text(machine)
+
+    monkeypatch.setattr(module, "pip", pip)
+    module.lock()
+    digests = sorted(hashlib.sha256(one.encode()).hexdigest() for one in ("x86_64", "aarch64"))
+    assert lock.read_text() == (
+        "# head\n# Processors: x86_64, arm64\nsome-name==1.2 \\\n"
+        f"    --hash=sha256:{digests[0]} \\\n    --hash=sha256:{digests[1]}\n"
+    )
+    assert module.locked_for() == ["x86_64", "arm64"]

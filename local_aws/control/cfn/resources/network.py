@@ -216,3 +216,34 @@ class SubnetRouteTableAssociation(ResourceType):
 
     def delete(self, ctx: Context, physical_id: str, props: Properties) -> None:
         ctx.client("ec2").disassociate_route_table(AssociationId=physical_id)
+
+
+class FlowLog(ResourceType):
+    """A log of a VPC's connections; the miniature keeps it and writes nothing to it."""
+
+    type = "AWS::EC2::FlowLog"
+    known = "DeliverLogsPermissionArn LogGroupName ResourceId ResourceType Tags TrafficType"
+    replaced_by = "DeliverLogsPermissionArn LogGroupName ResourceId ResourceType TrafficType"
+
+    def create(self, ctx: Context, props: Properties) -> Made:
+        made = ctx.call(
+            "ec2",
+            "create_flow_logs",
+            ResourceIds=[props["ResourceId"]],
+            ResourceType=props["ResourceType"],
+            TrafficType=props["TrafficType"],
+            LogGroupName=props["LogGroupName"],
+            DeliverLogsPermissionArn=props["DeliverLogsPermissionArn"],
+            TagSpecifications=ctx.tag_specification("vpc-flow-log", props),
+        )
+        if made.get("Unsuccessful"):
+            raise ResourceError(made["Unsuccessful"][0]["Error"]["Message"])
+        (name,) = made["FlowLogIds"]
+        return Made(name, {"Id": name})
+
+    def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> Made:
+        retag(ctx, physical_id, old, new)
+        return Made(physical_id, {"Id": physical_id})
+
+    def delete(self, ctx: Context, physical_id: str, props: Properties) -> None:
+        ctx.client("ec2").delete_flow_logs(FlowLogIds=[physical_id])

@@ -1,10 +1,12 @@
-"""Alarms, logs, queues and topics."""
+"""Alarms, dashboards, logs, queues and topics."""
 
 # ruff: noqa: ARG002, D102 - every method is one of ResourceType and documented there
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from local_aws.control.cfn.errors import ResourceError
 from local_aws.control.cfn.provider import Context, Made, Properties, ResourceType, document, text
 
 
@@ -35,6 +37,35 @@ class Alarm(ResourceType):
 
     def delete(self, ctx: Context, physical_id: str, props: Properties) -> None:
         ctx.client("cloudwatch").delete_alarms(AlarmNames=[physical_id])
+
+
+class Dashboard(ResourceType):
+    """A dashboard of CloudWatch."""
+
+    type = "AWS::CloudWatch::Dashboard"
+    known = "DashboardBody DashboardName"
+    replaced_by = "DashboardName"
+
+    def create(self, ctx: Context, props: Properties) -> Made:
+        return self._put(ctx, props.get("DashboardName") or ctx.name(255), props)
+
+    def _put(self, ctx: Context, name: str, props: Properties) -> Made:
+        try:
+            json.loads(props["DashboardBody"])
+        except ValueError as error:
+            raise ResourceError(
+                f"The field DashboardBody must be a valid JSON object: {error}"
+            ) from error
+        ctx.call(
+            "cloudwatch", "put_dashboard", DashboardName=name, DashboardBody=props["DashboardBody"]
+        )
+        return Made(name, {})
+
+    def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> Made:
+        return self._put(ctx, physical_id, new)
+
+    def delete(self, ctx: Context, physical_id: str, props: Properties) -> None:
+        ctx.client("cloudwatch").delete_dashboards(DashboardNames=[physical_id])
 
 
 class LogGroup(ResourceType):

@@ -1,0 +1,70 @@
+"""One deployment of the templates, with their functions and conditions worked out by the miniature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local_aws.control.cfn.evaluate import NO_VALUE, Evaluator
+from tests.template.templates import template
+
+ACCOUNT, REGION = "123456789012", "ap-southeast-1"
+# What has no default, by template: a playbook finds it out.
+GIVEN = {
+    "storage": {
+        "ArtifactBucketName": "artifacts",
+        "TransferBucketName": "transfer",
+        "BackupBucketName": "backup",
+    },
+    "network": {"S3PrefixListId": "pl-0s3", "WebDBImageId": "ami-0"},
+    "warehouse": {"ImageId": "ami-0", "AgentSha256": "0" * 64, "PackageKey": "key"},
+    "etl": {
+        "CodeKey": f"lambda/{'0' * 64}.zip",
+        "DwhHost": "10.0.128.10",
+        "LoaderSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:loader",
+        "LoaderSecretVersionId": "1",
+    },
+}
+
+
+def deployed(name: str, **parameters: Any) -> dict[str, Any]:
+    """Return a template's resources as they would be made, by logical id.
+
+    A reference to a resource is its logical id, an attribute `<logical id>.<attribute>`, an import
+    the value that the exporting template has there.
+    """
+    evaluator = _evaluator(name, parameters)
+    return {
+        key: evaluator.value({"Type": value["Type"], **value.get("Properties", {})})
+        for key, value in template(name)["Resources"].items()
+        if "Condition" not in value or evaluator.condition(value["Condition"])
+    }
+
+
+def _evaluator(name: str, parameters: dict[str, Any]) -> Evaluator:
+    declared = template(name)["Parameters"]
+    known = {key: value["Default"] for key, value in declared.items() if "Default" in value}
+    unknown = set(parameters) - set(declared)
+    assert not unknown, f"{name} has no parameter {unknown}"
+    pseudo = {
+        "AWS::AccountId": ACCOUNT,
+        "AWS::Region": REGION,
+        "AWS::Partition": "aws",
+        "AWS::URLSuffix": "amazonaws.com",
+        "AWS::StackName": f"sbw-{name}",
+        "AWS::NoValue": NO_VALUE,
+    }
+    return Evaluator(
+        template(name),
+        {**known, **GIVEN[name], **parameters},
+        pseudo,
+        reference=lambda resource: resource,
+        attribute=lambda resource, attribute: f"{resource}.{attribute}",
+        export=_export,
+    )
+
+
+def _export(wanted: str) -> str:
+    """Return what a stack named by its default exports."""
+    stack, _, output = wanted.rpartition("-")
+    name = stack.removeprefix("sbw-")
+    return str(_evaluator(name, {}).value(template(name)["Outputs"][output]["Value"]))
