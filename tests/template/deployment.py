@@ -26,13 +26,15 @@ GIVEN = {
 }
 
 
-def deployed(name: str, **parameters: Any) -> dict[str, Any]:
+def deployed(
+    name: str, *, renamed: frozenset[str] = frozenset(), **parameters: Any
+) -> dict[str, Any]:
     """Return a template's resources as they would be made, by logical id.
 
     A reference to a resource is its logical id, an attribute `<logical id>.<attribute>`, an import
-    the value that the exporting template has there.
+    the value that the exporting template has there. Those `renamed` have other ids.
     """
-    evaluator = _evaluator(name, parameters)
+    evaluator = _evaluator(name, parameters, renamed)
     return {
         key: evaluator.value({"Type": value["Type"], **value.get("Properties", {})})
         for key, value in template(name)["Resources"].items()
@@ -40,7 +42,12 @@ def deployed(name: str, **parameters: Any) -> dict[str, Any]:
     }
 
 
-def _evaluator(name: str, parameters: dict[str, Any]) -> Evaluator:
+def _evaluator(
+    name: str, parameters: dict[str, Any], renamed: frozenset[str] = frozenset()
+) -> Evaluator:
+    def id_of(resource: str) -> str:
+        return f"{resource} anew" if resource in renamed else resource
+
     declared = template(name)["Parameters"]
     known = {key: value["Default"] for key, value in declared.items() if "Default" in value}
     unknown = set(parameters) - set(declared)
@@ -57,8 +64,8 @@ def _evaluator(name: str, parameters: dict[str, Any]) -> Evaluator:
         template(name),
         {**known, **GIVEN[name], **parameters},
         pseudo,
-        reference=lambda resource: resource,
-        attribute=lambda resource, attribute: f"{resource}.{attribute}",
+        reference=id_of,
+        attribute=lambda resource, attribute: f"{id_of(resource)}.{attribute}",
         export=_export,
     )
 

@@ -201,7 +201,7 @@ def test_the_loaders_own_alarms_watch_metrics_that_it_writes() -> None:
     ],
 )
 def test_alarms_are_told_to_the_topic_given_or_to_one_made_for_the_address(
-    given: dict[str, str], told: list[str] | None, made: bool
+    given: dict[str, Any], told: list[str] | None, made: bool
 ) -> None:
     stack = deployed("etl", **given)
     alarms = [value for value in stack.values() if value["Type"] == "AWS::CloudWatch::Alarm"]
