@@ -8,6 +8,7 @@ from local_aws.control.cfn.evaluate import NO_VALUE, Evaluator
 from tests.template.templates import template
 
 ACCOUNT, REGION = "123456789012", "ap-southeast-1"
+KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\nkey\n-----END PGP PUBLIC KEY BLOCK-----\n"
 # What has no default, by template: a playbook finds it out.
 GIVEN = {
     "storage": {
@@ -16,7 +17,7 @@ GIVEN = {
         "BackupBucketName": "backup",
     },
     "network": {"S3PrefixListId": "pl-0s3", "WebDBImageId": "ami-0"},
-    "warehouse": {"ImageId": "ami-0", "AgentSha256": "0" * 64, "PackageKey": "key"},
+    "warehouse": {"ImageId": "ami-0", "AgentSha256": "0" * 64, "PackageKey": KEY},
     "etl": {
         "CodeKey": f"lambda/{'0' * 64}.zip",
         "DwhHost": "10.0.128.10",

@@ -1,0 +1,126 @@
+"""The templates with every option on, made and taken down by the miniature's CloudFormation."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.template.deployment import GIVEN, REGION
+from tests.template.templates import FOLDER
+from tests.unit.control_server import RunningPlane, running_plane
+
+OPTIONS = {
+    "storage": {"RawBucketCreate": "true"},
+    "network": {"FlowLogs": "true", "WebDBClientCidrs": "10.9.0.0/16,192.168.4.0/24"},
+    "warehouse": {},
+    "etl": {"AlarmEmail": "op@shop.invalid"},
+}
+
+
+def make(plane: RunningPlane, name: str, **found: str) -> dict[str, Any]:
+    """Make a stack of a template and return it."""
+    stacks = plane.client("cloudformation")
+    values = {**GIVEN[name], **OPTIONS[name], **found}
+    stacks.create_stack(
+        StackName=f"sbw-{name}",
+        TemplateBody=(FOLDER / f"{name}.yaml").read_text(),
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    (stack,) = stacks.describe_stacks(StackName=f"sbw-{name}")["Stacks"]
+    events = stacks.describe_stack_events(StackName=f"sbw-{name}")["StackEvents"]
+    failed = [
+        one.get("ResourceStatusReason") for one in events if "FAILED" in one["ResourceStatus"]
+    ]
+    assert stack["StackStatus"] == "CREATE_COMPLETE", failed
+    return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlane]:
+    with running_plane(tmp_path_factory.mktemp("control")) as plane:
+        make(plane, "storage")
+        ec2 = plane.client("ec2")
+        (prefixes,) = [
+            one["PrefixListId"]
+            for one in ec2.describe_managed_prefix_lists()["PrefixLists"]
+            if one["PrefixListName"] == f"com.amazonaws.{REGION}.s3"
+        ]
+        image = plane.client("ssm").get_parameter(
+            Name="/aws/service/debian/release/13/latest/amd64"
+        )["Parameter"]["Value"]
+        make(plane, "network", S3PrefixListId=prefixes, WebDBImageId=image)
+        warehouse = make(plane, "warehouse", ImageId=image)
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("etl_lambda/handler.py", "handler = print")
+        key = GIVEN["etl"]["CodeKey"]
+        plane.client("s3").put_object(Bucket="artifacts", Key=key, Body=code.getvalue())
+        secret = plane.client("secretsmanager").get_secret_value(SecretId=warehouse["LoaderSecret"])
+        make(
+            plane,
+            "etl",
+            LoaderSecretArn=warehouse["LoaderSecret"],
+            LoaderSecretVersionId=secret["VersionId"],
+        )
+        yield plane
+
+
+def test_only_the_ranges_that_the_shop_names_come_in(made: RunningPlane) -> None:
+    groups = made.client("ec2").describe_security_groups()["SecurityGroups"]
+    ranges = {
+        (group["GroupName"], rule["FromPort"], one["CidrIp"])
+        for group in groups
+        if group["GroupName"].startswith("sg_")
+        for rule in group["IpPermissions"]
+        for one in rule["IpRanges"]
+    }
+    assert ranges == {("sg_oltp_webDB", 5432, one) for one in ("10.9.0.0/16", "192.168.4.0/24")}
+
+
+def test_connections_are_logged(made: RunningPlane) -> None:
+    (log,) = made.client("ec2").describe_flow_logs()["FlowLogs"]
+    assert (log["LogGroupName"], log["TrafficType"]) == ("/aws/vpc/sbw-network", "ALL")
+
+
+def test_alarms_are_mailed_and_the_dashboard_names_them(made: RunningPlane) -> None:
+    cloudwatch = made.client("cloudwatch")
+    (topic,) = made.client("sns").list_topics()["Topics"]
+    alarms = cloudwatch.describe_alarms()["MetricAlarms"]
+    assert {action for one in alarms for action in one["AlarmActions"]} == {topic["TopicArn"]}
+    body = cloudwatch.get_dashboard(DashboardName="sbw-etl-loader")["DashboardBody"]
+    shown = json.loads(body)["widgets"][0]["properties"]["alarms"]
+    assert sorted(shown) == sorted(one["AlarmArn"] for one in alarms)
+
+
+def test_all_of_it_can_be_taken_down_once_the_shops_ec2_is_gone(made: RunningPlane) -> None:
+    stacks = made.client("cloudformation")
+    s3 = made.client("s3")
+    s3.delete_object(Bucket="artifacts", Key=GIVEN["etl"]["CodeKey"])
+    # The shop's own EC2 is the shop's to take away; until then it holds the network.
+    shop = made.client("ec2").describe_instances(
+        Filters=[{"Name": "tag:Role", "Values": ["oltp"]}]
+    )["Reservations"][0]["Instances"][0]["InstanceId"]
+    for name in ("etl", "warehouse", "network"):
+        stacks.delete_stack(StackName=f"sbw-{name}")
+    (network,) = stacks.describe_stacks(StackName="sbw-network")["Stacks"]
+    assert network["StackStatus"] == "DELETE_FAILED"
+    ec2 = made.client("ec2")
+    ec2.terminate_instances(InstanceIds=[shop])
+    for one in ec2.describe_network_interfaces()["NetworkInterfaces"]:
+        ec2.delete_network_interface(NetworkInterfaceId=one["NetworkInterfaceId"])  # as AWS does
+    for name in ("network", "storage"):
+        stacks.delete_stack(StackName=f"sbw-{name}")
+        left = stacks.describe_stacks()["Stacks"]
+        assert f"sbw-{name}" not in {one["StackName"] for one in left}, left
+    assert made.client("ec2").describe_flow_logs()["FlowLogs"] == []
+    assert made.client("cloudwatch").list_dashboards()["DashboardEntries"] == []
+    assert {one["Name"] for one in s3.list_buckets()["Buckets"]} == {
+        "backup",
+        "clickstream-s3-ingest",
+    }
