@@ -12,6 +12,7 @@ from local_aws.control.cfn.errors import StackError
 from local_aws.control.cfn.resources import all_types
 from local_aws.control.clients import Clients
 from local_aws.control.functions import Functions
+from local_aws.control.identity import Identity
 from local_aws.control.moto_app import MotoApp
 from local_aws.control.route import identify
 from local_aws.control.s3.access import Door, Gate
@@ -35,7 +36,8 @@ class ControlPlane:
         patches.apply()
         seed.seed(settings.region, settings.account)
         store = Store(settings.account)
-        gate = Gate(store, settings.account, self._door)
+        self.identity = Identity(settings.region, settings.account)
+        gate = Gate(store, self.identity, self._door)
         self.objects = Objects(store, gate, settings.region, self.moto)
         self.functions = Functions(settings, self.clients, self.moto)
         self.stacks = CloudFormation(
@@ -55,12 +57,15 @@ class ControlPlane:
         call = identify(request, self.settings.region)
         if call.service == "s3" and not request.raw_path.startswith("/moto-api"):
             return self.objects.handle(request)
+        refused = self.identity.check(call, request)
+        if refused is not None:
+            return refused
         if call.service == "cloudformation":
             return self.stacks.handle(request)
         if call.service == "lambda":
             return self.functions.service(request)
         if call.service == "ssm" and call.operation in SESSION_ACTIONS and self.sessions:
-            return self.sessions(request)
+            return self.sessions(request, self.identity.principal(request))
         refusal = unsupported.refuse(call, request)
         return refusal or self.moto(request)
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from local_aws.clock import Clock
+from local_aws.control.identity import role_key
 from local_aws.control.server import Request, Response
-from local_aws.control.settings import ACCESS_KEY, SECRET_KEY, Settings
+from local_aws.control.settings import SECRET_KEY, Settings
 from local_aws.lambda_runtime.environment import Environment, LogFile
 from local_aws.lambda_runtime.manager import Manager
 from local_aws.lambda_runtime.model import Function
@@ -69,7 +70,7 @@ class Functions:
                     self.aws,
                     self.registry.code,
                     self.settings.region,
-                    {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY},
+                    _credentials,
                 )
         made: Environment = self._containers.make(function, log_file)
         return made
@@ -93,3 +94,12 @@ class Functions:
             self.aws("sns").publish(TopicArn=arn, Message=record)
         else:
             raise ValueError(f"destination {arn} is not supported by the miniature")
+
+
+def _credentials(role: str) -> dict[str, str]:
+    """Return the variables by which a function calls as its role."""
+    return {
+        "AWS_ACCESS_KEY_ID": role_key(role),
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_SESSION_TOKEN": SECRET_KEY,
+    }

@@ -36,18 +36,28 @@ def identify(request: Request, region: str) -> Call:
     return Call(service, found, operation, scope is not None)
 
 
+def access_key(request: Request) -> str:
+    """Return the id of the access key that a request names as its signer's, or nothing."""
+    parts = _credential(request)
+    # Addresses presigned the old way have no credential.
+    return parts[0] if parts else request.query.get("AWSAccessKeyId", "")
+
+
 def _scope(request: Request) -> tuple[str, str] | None:
-    """Return (service, region) of the credential scope in the header or in a presigned URL."""
+    """Return (service, region) of the credential scope."""
+    parts = _credential(request)
+    return (parts[-2].lower(), parts[-3]) if len(parts) >= 5 else None
+
+
+def _credential(request: Request) -> list[str]:
+    """Return the parts of the credential in the header or in a presigned URL."""
     text = request.headers.get("authorization", "")
     mark = "Credential="
     if mark not in text:
         if "X-Amz-Credential=" not in request.query_string:
-            return None
+            return []
         text, mark = unquote(request.query_string), "X-Amz-Credential="
-    parts = text.split(mark, 1)[1].split(",")[0].split("&")[0].split()[0].split("/")
-    if len(parts) < 5:
-        return None
-    return parts[-2].lower(), parts[-3]
+    return text.split(mark, 1)[1].split(",")[0].split("&")[0].split()[0].split("/")
 
 
 def _by_host(host: str) -> str:

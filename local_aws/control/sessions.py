@@ -5,8 +5,11 @@ from __future__ import annotations
 import http.client
 from urllib.parse import urlsplit
 
+from local_aws.control.identity import Principal
 from local_aws.control.server import Request, Response
 
+# Tells the sessions process whose session this is: its id begins with that name.
+CALLER = "x-miniature-caller"
 SESSION_ACTIONS = {
     "DescribeInstanceInformation",
     "DescribeInstanceProperties",
@@ -26,14 +29,16 @@ class Sessions:
         self.host = parts.hostname or "127.0.0.1"
         self.port = parts.port or 80
 
-    def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request, principal: Principal | None = None) -> Response:
         """Return the sessions process's answer; 503 in AWS's form when it does not answer."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         headers = {
             name: value
             for name, value in request.headers.items()
-            if name not in ("connection", "transfer-encoding", "expect", "content-length")
+            if name not in ("connection", "transfer-encoding", "expect", "content-length", CALLER)
         }
+        if principal:
+            headers[CALLER] = principal.session_prefix
         try:
             connection.request(request.method, request.target, request.body, headers)
             answer = connection.getresponse()

@@ -40,7 +40,7 @@ class Containers:
         aws: Callable[[str], Any],
         code: Callable[[str], bytes],
         region: str,
-        credentials: dict[str, str],
+        credentials: Callable[[str], dict[str, str]],
     ) -> None:
         self.state = state
         self.podman = Podman(state)
@@ -130,7 +130,7 @@ class Containers:
     def _reserved(self, function: Function) -> dict[str, str]:
         """Return the variables that Lambda itself sets (Developer Guide, "Defined runtime …")."""
         return {
-            **self.credentials,
+            **self.credentials(function.role),
             "_HANDLER": function.handler,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",

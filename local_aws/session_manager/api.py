@@ -32,7 +32,6 @@ class Api:
         self._sessions = sessions
         self._stream_url = stream_url
         self._actions: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
-            "StartSession": self._start,
             "ResumeSession": self._resume,
             "TerminateSession": self._terminate,
             "DescribeSessions": self._describe_sessions,
@@ -40,10 +39,15 @@ class Api:
             "DescribeInstanceInformation": self._describe_instances,
         }
 
-    async def call(self, target: str, request: dict[str, Any]) -> _Answer:
-        """Do one action (X-Amz-Target's value); give the HTTP status and the answer."""
+    async def call(self, target: str, request: dict[str, Any], caller: str = "local") -> _Answer:
+        """Do one action (X-Amz-Target's value); give the HTTP status and the answer.
+
+        Ids of sessions that it starts begin with the caller's name.
+        """
         name = target.removeprefix("AmazonSSM.")
         try:
+            if name == "StartSession":
+                return 200, await self._start(request, caller)
             action = self._actions.get(name)
             if action is None:
                 raise ApiError("UnknownOperationException", f"{name} is not supported here")
@@ -56,11 +60,11 @@ class Api:
             _LOG.exception("%s failed", name)
             return 500, _error("InternalServerError", f"{name} failed; the log says why")
 
-    async def _start(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def _start(self, request: dict[str, Any], caller: str) -> dict[str, Any]:
         link = self._agents.get(_text(request, "Target"))
         parameters = request.get("Parameters") or {}
         plan = await asyncio.to_thread(documents.plan, request.get("DocumentName"), parameters)
-        return self._opened(self._sessions.start(link, plan))
+        return self._opened(self._sessions.start(link, plan, caller))
 
     async def _resume(self, request: dict[str, Any]) -> dict[str, Any]:
         session = self._sessions.active.get(_text(request, "SessionId"))

@@ -113,7 +113,8 @@ class Service:
             request = json.loads(body or b"{}")
         except ValueError as error:
             return 400, {"__type": "SerializationException", "message": str(error)}
-        return await self._api.call(headers["x-amz-target"], request)
+        caller = headers.get("x-miniature-caller", "local")
+        return await self._api.call(headers["x-amz-target"], request, caller)
 
     async def _data_channel(
         self,

@@ -29,9 +29,14 @@ class Session:
     """One session: its token, its data channel, and the task that serves it."""
 
     def __init__(
-        self, link: AgentLink, plan: SessionPlan, resume_window: float, ended: Callable[[], None]
+        self,
+        link: AgentLink,
+        plan: SessionPlan,
+        resume_window: float,
+        ended: Callable[[], None],
+        caller: str = "local",
     ) -> None:
-        self.id = f"local-{secrets.token_hex(9)[:17]}"
+        self.id = f"{caller}-{secrets.token_hex(9)[:17]}"
         self.plan = plan
         self.target = link.instance_id
         self.started_at = time.time()
@@ -170,8 +175,8 @@ class Sessions:
         self.active: dict[str, Session] = {}
         self.history: list[Session] = []
 
-    def start(self, link: AgentLink, plan: SessionPlan) -> Session:
-        """Make a session that waits for its client."""
+    def start(self, link: AgentLink, plan: SessionPlan, caller: str = "local") -> Session:
+        """Make a session that waits for its client; its id begins with the caller's name."""
 
         def ended() -> None:
             if self.active.pop(session.id, None) is not None:
@@ -179,7 +184,7 @@ class Sessions:
                 del self.history[:-_HISTORY]
                 _LOG.info("%s ended", session.id)
 
-        session = Session(link, plan, self._resume_window, ended)
+        session = Session(link, plan, self._resume_window, ended, caller)
         self.active[session.id] = session
         _LOG.info("%s started: %s on %s", session.id, plan.document, session.target)
         return session

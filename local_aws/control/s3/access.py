@@ -6,7 +6,8 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from local_aws.control.s3 import policy
+from local_aws.control import policy
+from local_aws.control.identity import Identity, Principal
 from local_aws.control.s3.store import Store
 from local_aws.control.s3.wire import S3Error, Target
 from local_aws.control.server import Request
@@ -24,15 +25,23 @@ class Door:
 class Gate:
     """Decides on requests as S3 does.
 
-    The account's own signature is allowed what no policy denies; an unsigned request only what the
-    bucket's policy allows. From inside (the door has a port of its own), the endpoint's policy must
-    allow it as well.
+    The account's own signature is allowed what no policy denies; a user's or role's what its policies or
+    the bucket's allow; an unsigned request only what the bucket's policy allows. From inside (the door
+    has a port of its own), the endpoint's policy must allow it as well.
     """
 
-    def __init__(self, store: Store, account: str, door: Callable[[], Door | None]) -> None:
+    def __init__(self, store: Store, identity: Identity, door: Callable[[], Door | None]) -> None:
         self.store = store
-        self.account = account
+        self.identity = identity
+        self.account = identity.account
         self.door = door
+
+    def check_account(self, request: Request) -> None:
+        """Raise S3Error when the caller may not list the account's buckets."""
+        principal = self.identity.principal(request)
+        context = self._context(True, None, principal)
+        if principal and principal.decide("s3:ListAllMyBuckets", "*", context) != policy.ALLOW:
+            raise _denied(Target("", ""))
 
     def check(self, request: Request, target: Target, query: dict[str, str]) -> None:
         """Raise S3Error when the request is not allowed."""
@@ -41,27 +50,33 @@ class Gate:
         if presigned:
             _check_expiry(query)
         signed = bool(signature) or presigned or "Signature" in query
+        principal = self.identity.principal(request) if signed else None
         bucket = self.store.backend.buckets.get(target.bucket)
-        if bucket is None:
+        if bucket is None and principal is None:
             return
         door = self.door() if request.inside else None
-        if signed and door is None and not bucket.policy:
+        text = bucket.policy.decode() if bucket and bucket.policy else None
+        if signed and principal is None and door is None and text is None:
             return
         access = policy.Access(
-            _action(request, target, query),
+            action_of(request.method, target.key, query),
             f"arn:aws:s3:::{target.bucket}" + (f"/{target.key}" if target.key else ""),
-            f"arn:aws:iam::{self.account}:root" if signed else "",
+            (principal.arn if principal else f"arn:aws:iam::{self.account}:root") if signed else "",
             self.account if signed else "",
-            self._context(signed, door),
+            self._context(signed, door, principal),
         )
-        text = bucket.policy.decode() if bucket.policy else None
-        verdict = policy.decide(text, access)
-        if verdict == policy.DENY or (verdict == policy.SILENT and not signed):
+        verdicts = {policy.decide(text, access)}
+        if principal:
+            verdicts.add(principal.decide(access.action, access.resource, access.context))
+        asks = principal is not None or not signed
+        if policy.DENY in verdicts or (asks and policy.ALLOW not in verdicts):
             raise _denied(target)
         if door is not None and policy.decide(door.policy, access) != policy.ALLOW:
             raise _denied(target)
 
-    def _context(self, signed: bool, door: Door | None) -> dict[str, str]:
+    def _context(
+        self, signed: bool, door: Door | None, principal: Principal | None = None
+    ) -> dict[str, str]:
         context = {"aws:SecureTransport": "true", "aws:ResourceAccount": self.account}
         if signed:
             context |= {
@@ -69,6 +84,8 @@ class Gate:
                 "aws:PrincipalArn": f"arn:aws:iam::{self.account}:root",
                 "aws:PrincipalType": "Account",
             }
+        if principal:
+            context |= {"aws:PrincipalArn": principal.arn, "aws:PrincipalType": "User"}
         if door is not None:
             context |= {"aws:SourceVpce": door.endpoint_id, "aws:SourceVpc": door.vpc_id}
         return context
@@ -92,22 +109,41 @@ def _check_expiry(query: dict[str, str]) -> None:
         raise S3Error(403, "AccessDenied", "Request has expired")
 
 
-def _action(request: Request, target: Target, query: dict[str, str]) -> str:
-    method = request.method
+def action_of(method: str, key: str, query: dict[str, str]) -> str:
+    """Return what IAM calls a request (source: AWS, "Actions … for Amazon S3")."""
+    verb = {"GET": "Get", "HEAD": "Get", "PUT": "Put", "DELETE": "Delete"}.get(method, "Put")
+    if key:
+        version = "Version" if "versionId" in query else ""
+        if "tagging" in query:
+            return f"s3:{verb}Object{version}Tagging"
+        if method == "DELETE":
+            return "s3:AbortMultipartUpload" if "uploadId" in query else f"s3:DeleteObject{version}"
+        return f"s3:GetObject{version}" if verb == "Get" else "s3:PutObject"
     if "delete" in query:
         return "s3:DeleteObject"
-    if not target.key:
-        if method in ("GET", "HEAD") and not query.keys() - _LISTING:
-            return "s3:ListBucket"
-        return (
-            "s3:" + {"GET": "Get", "PUT": "Put", "DELETE": "Delete"}.get(method, "Get") + "Bucket"
-        )
-    if method == "DELETE":
-        return "s3:DeleteObject"
-    return "s3:GetObject" if method in ("GET", "HEAD") else "s3:PutObject"
+    for name, plural in _LISTS.items():
+        if name in query and verb == "Get":
+            return f"s3:{plural}"
+    for name, setting in _SETTINGS.items():
+        if name in query:
+            return f"s3:{verb}{setting}"
+    if verb == "Get":
+        return "s3:ListBucket"
+    return {"Put": "s3:CreateBucket", "Delete": "s3:DeleteBucket"}[verb]
 
 
-_LISTING = {
-    "list-type", "prefix", "delimiter", "max-keys", "continuation-token", "start-after", "marker",
-    "encoding-type", "fetch-owner",
-}  # fmt: skip
+_LISTS = {"versions": "ListBucketVersions", "uploads": "ListBucketMultipartUploads"}
+_SETTINGS = {
+    "acl": "BucketAcl",
+    "encryption": "EncryptionConfiguration",
+    "lifecycle": "LifecycleConfiguration",
+    "location": "BucketLocation",
+    "logging": "BucketLogging",
+    "notification": "BucketNotification",
+    "ownershipControls": "BucketOwnershipControls",
+    "policy": "BucketPolicy",
+    "policyStatus": "BucketPolicyStatus",
+    "publicAccessBlock": "BucketPublicAccessBlock",
+    "tagging": "BucketTagging",
+    "versioning": "BucketVersioning",
+}

@@ -85,6 +85,8 @@ class Objects:
             self.gate.check(request, target, query)
         elif "authorization" not in request.headers and "X-Amz-Signature" not in query:
             raise S3Error(403, "AccessDenied", "Access Denied")
+        else:
+            self.gate.check_account(request)
         if target.bucket and not SETTINGS & set(query):
             if request.method == "HEAD":
                 return self._head_bucket(target.bucket)

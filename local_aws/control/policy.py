@@ -1,4 +1,4 @@
-"""Evaluate resource policies: a bucket's and its gateway endpoint's."""
+"""Evaluate policies: of a bucket, of a gateway endpoint, of a user or role."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _applies(statement: dict[str, Any], access: Access) -> bool:
     return (
         _principal(statement, access)
         and _listed(statement, "Action", access.action, lower=True)
-        and _listed(statement, "Resource", access.resource)
+        and _listed(_filled(statement, access), "Resource", access.resource)
         and all(
             _condition(operator, key, values, access)
             for operator, keys in (statement.get("Condition") or {}).items()
@@ -75,6 +75,25 @@ def _principal(statement: dict[str, Any], access: Access) -> bool:
         ):
             return True
     return False
+
+
+# A policy variable; one that the request has no value for matches nothing.
+_VARIABLE = re.compile(r"\$\{([\w:/-]+)\}")
+
+
+def _filled(statement: dict[str, Any], access: Access) -> dict[str, Any]:
+    """Return a statement's resources with IAM's variables in their places."""
+    found: dict[str, Any] = {}
+    for name in ("Resource", "NotResource"):
+        if name in statement:
+            patterns = _as_list(statement[name])
+            if any("${" in pattern for pattern in patterns):
+                patterns = [
+                    _VARIABLE.sub(lambda match: access.context.get(match[1], "\0"), pattern)
+                    for pattern in patterns
+                ]
+            found[name] = patterns
+    return found
 
 
 def _listed(statement: dict[str, Any], name: str, value: str, lower: bool = False) -> bool:
