@@ -81,6 +81,36 @@ def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+# Which stack's output names the policy of whom.
+POLICIES = {
+    "analyst": ("warehouse", "AnalystPolicy"),
+    "operator": ("etl", "OperatorPolicy"),
+    "auditor": ("etl", "AuditorPolicy"),
+}
+
+
+People = dict[str, dict[str, str]]
+
+
+@pytest.fixture(scope="session")
+def people(demo: Running) -> People:
+    """Return the environment of a user for each policy that the stacks make, and nothing else."""
+    iam, stacks = demo.client("iam"), demo.client("cloudformation")
+    found = {}
+    for name, (stack, output) in POLICIES.items():
+        (made,) = stacks.describe_stacks(StackName=f"sbw-{stack}")["Stacks"]
+        (arn,) = [one["OutputValue"] for one in made["Outputs"] if one["OutputKey"] == output]
+        iam.create_user(UserName=name)
+        iam.attach_user_policy(UserName=name, PolicyArn=arn)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        found[name] = {
+            **demo.aws,
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+    return found
+
+
 @pytest.fixture(scope="session")
 def demo() -> Iterator[Running]:
     port = toolbox.free_port()

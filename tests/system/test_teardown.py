@@ -1,4 +1,4 @@
-"""The operator's commands against a deployment that stands; the last of them takes it away."""
+"""Commands against a deployment that stands, by those who may; the last of them takes it away."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import os
 import subprocess
 import urllib.request
 import uuid
-
-import pytest
+from collections.abc import Mapping
 
 from tests import toolbox
-from tests.system.conftest import STATE, Running
+from tests.system.conftest import STATE, People, Running
 
 BUCKET = "clickstream-s3-ingest"
 ERASED = r"c-gone's $x \ 'Hà'"
@@ -20,14 +19,18 @@ HIDDEN = "c-gone's"
 LATE = "5b1f0a6e-6d3c-4d0a-9a57-0c3f7f4f2a11"
 
 
-def make(target: str, *more: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the Makefile as its operator would, the miniature in the place of AWS."""
+def make(
+    target: str, *more: str, who: Mapping[str, str] | None = None, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of the Makefile, the miniature in the place of AWS, as the account or as `who`."""
+    keys = {key: value for key, value in (who or {}).items() if "KEY" in key}
     arguments = " ".join(["-i demo/inventory.yml", *more])
     # The operator is not inside another make, as these tests are: it would name its folders.
     inherited = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
     return subprocess.run(
         [
             *(".venv/bin/python", "-m", "local_aws", "exec", "--state", str(STATE), "--"),
+            *("env", *(f"{key}={value}" for key, value in keys.items())),
             *("make", target, f"INVENTORY={STATE}/inventory.yml", f"ARGS={arguments}"),
             f"PORT={toolbox.free_port()}",
             *(f"{name}={value}" for name, value in settings.items()),
@@ -42,16 +45,15 @@ def make(target: str, *more: str, **settings: str) -> subprocess.CompletedProces
     )
 
 
-@pytest.mark.usefixtures("demo")
-def test_make_verify_finds_all_well_and_changes_nothing() -> None:
-    done = make("verify")
+def test_make_verify_finds_all_well_and_changes_nothing(people: People) -> None:
+    done = make("verify", who=people["operator"])
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert done.stdout.count("changed=0") == 2
 
 
-def test_make_dashboard_opens_the_page_and_closes_the_tunnel(demo: Running) -> None:
+def test_make_dashboard_opens_the_page_and_closes_the_tunnel(demo: Running, people: People) -> None:
     before = demo.client("ssm").describe_sessions(State="Active")["Sessions"]
-    done = make("dashboard")
+    done = make("dashboard", who=people["analyst"])
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "Wait for the page" in done.stdout
     after = demo.client("ssm").describe_sessions(State="Active")["Sessions"]
@@ -61,11 +63,13 @@ def test_make_dashboard_opens_the_page_and_closes_the_tunnel(demo: Running) -> N
         assert answer.status == 200
 
 
-def test_make_backfill_loads_what_arrived_late_under_an_old_hour(demo: Running) -> None:
+def test_make_backfill_loads_what_arrived_late_under_an_old_hour(
+    demo: Running, people: People
+) -> None:
     event = {"eventName": "home_view", "eventId": LATE, "clientId": "c-back", "sessionId": "s-back"}
     key = "events/2021/02/03/04/event-late.json"
     demo.client("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(event).encode())
-    done = make("backfill", FROM="2021-02-01", TO="2021-03-01")
+    done = make("backfill", who=people["operator"], FROM="2021-02-01", TO="2021-03-01")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert json.loads(done.stdout.splitlines()[-1])["result"] == "loaded"
     assert demo.sql(f"SELECT count(*) FROM clickstream_events WHERE event_id = '{LATE}'") == 1
@@ -80,7 +84,7 @@ def _event(number: int, client: str) -> dict[str, str]:
     }
 
 
-def test_make_erase_takes_a_visitor_out_of_everything(demo: Running) -> None:
+def test_make_erase_takes_a_visitor_out_of_everything(demo: Running, people: People) -> None:
     key = "events/2021/02/03/05/event-shared.ndjson"
     lines = [_event(1, ERASED), _event(2, "c-gone-2"), _event(3, ERASED)]
     text = [json.dumps(one, ensure_ascii=False) for one in lines]
@@ -91,11 +95,14 @@ def test_make_erase_takes_a_visitor_out_of_everything(demo: Running) -> None:
     assert make("backfill", FROM="2021-02-01", TO="2021-03-01").returncode == 0
     count = "SELECT count(*) FROM clickstream_events WHERE event_timestamp < '2022-01-01'"
     assert demo.sql(count) == 3
-    done = make("erase", CLIENT_ID=ERASED)
+    done = make("erase", who=people["operator"], CLIENT_ID=ERASED)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "Raw objects: 0 deleted, 1 rewritten, 0 held nothing any more, 0 left." in done.stdout
     assert demo.sql(count) == 1
     assert demo.sql("SELECT count(*) FROM etl.erased_copies") == 0
+    assert (
+        demo.sql(f"SELECT to_json(status) FROM etl.objects WHERE object_key = '{key}'") == "loaded"
+    )
     left = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
     assert json.loads(left) == lines[1]
     [receipt] = s3.list_objects_v2(Bucket=_backup_bucket(demo), Prefix="erasures/")["Contents"]
@@ -107,7 +114,7 @@ def test_make_erase_takes_a_visitor_out_of_everything(demo: Running) -> None:
         assert demo.on_host("sh", "-c", f'grep -rl "{HIDDEN}" {where} || true') == ""
 
 
-def test_make_replay_erasures_erases_who_was_revived(demo: Running) -> None:
+def test_make_replay_erasures_erases_who_was_revived(demo: Running, people: People) -> None:
     # As a restore does: the warehouse has the events and knows of no erasure.
     demo.sql(
         "WITH forgotten AS (DELETE FROM etl.tombstones), erased AS (DELETE FROM etl.erased_events),"
@@ -119,7 +126,7 @@ def test_make_replay_erasures_erases_who_was_revived(demo: Running) -> None:
     assert make("backfill", FROM="2021-02-01", TO="2021-03-01").returncode == 0
     count = f"SELECT count(*) FROM etl.event_facts WHERE event_id = '{uuid.UUID(int=9)}'"
     assert demo.sql(count) == 1
-    done = make("replay-erasures")
+    done = make("replay-erasures", who=people["operator"])
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert demo.sql(count) == 0
     assert "Raw objects: 1 deleted" in done.stdout

@@ -50,7 +50,8 @@ THINGS: dict[str, str] = {
     "rule": arn("events", "rule/SBW_ETL_HOURLY_RULE"),
     "function's log": arn("logs", "log-group:/aws/lambda/SBW_Lamda_ETL:*"),
     "queue": arn("sqs", "queue"),
-    "our stacks": arn("cloudformation", "stack/sbw-network/1"),
+    "warehouse's stack": arn("cloudformation", "stack/sbw-warehouse/1"),
+    "our other stacks": arn("cloudformation", "stack/sbw-network/1"),
     "another stack": arn("cloudformation", "stack/payroll/1"),
     "our roles": f"arn:aws:iam::{ACCOUNT}:role/sbw-warehouse-InstanceRole-1",
     "another role": f"arn:aws:iam::{ACCOUNT}:role/admin",
@@ -76,6 +77,7 @@ ANALYST = OWN | {
     (START, "dashboard's document"),
     ("ec2:DescribeInstances", "everything"),
     ("ssm:DescribeInstanceInformation", "everything"),
+    ("cloudformation:DescribeStacks", "warehouse's stack"),
 }
 OPERATOR = ANALYST | {
     (START, "shell's document"),
@@ -92,7 +94,7 @@ OPERATOR = ANALYST | {
     ("events:DescribeRule", "rule"),
     ("logs:FilterLogEvents", "function's log"),
     ("sqs:ReceiveMessage", "queue"),
-    ("cloudformation:DescribeStacks", "our stacks"),
+    ("cloudformation:DescribeStacks", "our other stacks"),
     ("cloudwatch:DescribeAlarms", "everything"),
 }
 AUDITOR = {
@@ -105,7 +107,8 @@ AUDITOR = {
     ("s3:GetObject", "receipts"),
     ("events:DescribeRule", "rule"),
     ("logs:FilterLogEvents", "function's log"),
-    ("cloudformation:DescribeStacks", "our stacks"),
+    ("cloudformation:DescribeStacks", "warehouse's stack"),
+    ("cloudformation:DescribeStacks", "our other stacks"),
     ("iam:GetRole", "our roles"),
 }
 FUNCTION = {
@@ -118,7 +121,7 @@ FUNCTION = {
 NOBODY = {
     ("iam:PutRolePolicy", "our roles"),
     ("iam:GetRole", "another role"),
-    ("cloudformation:UpdateStack", "our stacks"),
+    ("cloudformation:UpdateStack", "warehouse's stack"),
     ("cloudformation:DescribeStacks", "another stack"),
     ("lambda:GetFunctionConfiguration", "function"),
     ("lambda:UpdateFunctionCode", "function"),
