@@ -128,7 +128,12 @@ def _policies(holder: Any) -> list[str]:
     inline = [
         text if isinstance(text, str) else json.dumps(text) for text in holder.policies.values()
     ]
-    return inline + [managed.document for managed in holder.managed_policies.values()]
+    return inline + [
+        version.document
+        for managed in holder.managed_policies.values()
+        for version in managed.versions
+        if version.is_default
+    ]
 
 
 def _denied(call: Call, request: Request, arn: str, action: str, resource: str) -> Response:

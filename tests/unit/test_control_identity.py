@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -13,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local_aws.control.identity import role_key
-from tests.unit.control_server import RunningPlane
+from tests.unit.control_server import RunningPlane, running_plane
 
 REGION, ACCOUNT = "ap-southeast-1", "123456789012"
 
@@ -55,13 +56,24 @@ def allow(action: str | list[str], resource: str = "*", **more: Any) -> dict[str
 
 
 def code(call: Any, **arguments: Any) -> str:
-    """Return "" where a call is allowed, or the code of its refusal; other errors count as allowed."""
+    """Return "" where a call is allowed, or the code of its refusal.
+
+    That what it is on is not there is no refusal, nor that nobody serves sessions here (503); a failure
+    of the miniature is the test's.
+    """
     try:
         call(**arguments)
     except ClientError as error:
+        assert error.response["ResponseMetadata"]["HTTPStatusCode"] != 500
         found = str(error.response["Error"]["Code"])
         return found if found.startswith(("AccessDenied", "Unauthorized")) else ""
     return ""
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlane]:
+    with running_plane(tmp_path_factory.mktemp("control"), "http://127.0.0.1:9") as running:
+        yield running
 
 
 @pytest.fixture
