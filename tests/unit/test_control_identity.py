@@ -64,7 +64,8 @@ def code(call: Any, **arguments: Any) -> str:
     try:
         call(**arguments)
     except ClientError as error:
-        assert error.response["ResponseMetadata"]["HTTPStatusCode"] != 500
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 500:
+            raise
         found = str(error.response["Error"]["Code"])
         return found if found.startswith(("AccessDenied", "Unauthorized")) else ""
     return ""
