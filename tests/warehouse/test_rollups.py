@@ -257,10 +257,32 @@ class Steady(threading.Thread):
             self.failed = str(error)
 
 
+# Keys of an hour each with versions: when each was put (the older is listed last in one), what it is.
+VERSIONS = {
+    "2029-12-31T01": [("2029-12-31T01:10Z", "loaded"), ("2029-12-31T01:20Z", "pending")],
+    "2029-12-31T02": [("2029-12-31T02:20Z", "quarantined"), ("2029-12-31T02:10Z", "loaded")],
+    "2029-12-31T03": [("2029-12-31T03:10Z", "loaded"), ("2029-12-31T03:10Z", "gone")],
+    "2029-12-31T04": [("2029-12-31T04:10Z", "loaded")],
+}
+COMPLETENESS = "SELECT * FROM dashboard.completeness('2029-12-31T00:00Z', '2029-12-31T06:00Z')"
+
+
+def put_versions(server: toolbox.PostgresServer) -> None:
+    """Book VERSIONS in the ledger, in their order."""
+    for hour, versions in VERSIONS.items():
+        for number, (at, status) in enumerate(versions):
+            server.psql(
+                "INSERT INTO etl.objects (object_key, etag, last_modified, size_bytes, key_hour, status,"
+                f" run_id) VALUES ('{hour}', '{number}', '{at}', 1, '{hour}:00Z', '{status}', 1)"
+            )
+
+
 def test_a_warehouse_in_use_is_brought_up_to_date() -> None:
     events = awkward(1, 900)
     with toolbox.PostgresServer(warehouse=True, to="@v0.1.0") as old:
         load_in_pieces(old, events[:600], 3)
+        put_versions(old)
+        complete = ask(old, COMPLETENESS)
         before = ask(old, "SELECT * FROM dashboard.kpis('2021-03-01', '2021-03-06', 'UTC')")
         steady = Steady(old, list(events[600:]))
         steady.start()
@@ -271,6 +293,14 @@ def test_a_warehouse_in_use_is_brought_up_to_date() -> None:
         load_in_pieces(old, events, 4)
         found = derived(old)
         after = ask(old, "SELECT * FROM dashboard.kpis('2021-03-01', '2021-03-06', 'UTC')")
+        assert ask(old, COMPLETENESS) == complete
+    of_keys = ("pending", "quarantined", "gone", "loaded")
+    assert [[row[name] for name in of_keys] for row in complete[1:5]] == [
+        [1, 0, 0, 0],
+        [0, 1, 0, 0],
+        [0, 0, 1, 0],
+        [0, 0, 0, 1],
+    ]
     assert 0 < before[0]["events"] < after[0]["events"] == 900
     with toolbox.PostgresServer(warehouse=True) as fresh:
         load_in_pieces(fresh, events, 4)
