@@ -124,8 +124,10 @@ def _to_s3(network: dict[str, Any], nodes: list[Node]) -> Iterator[Edge]:
         if _table(network, node) not in tables:
             continue
         for rule in _rules(network, node, "Egress"):
-            if "DestinationPrefixListId" in rule:
-                yield from (Edge(node.name, "S3", port) for port in _span(rule))
+            everywhere = "CidrIp" in rule and ipaddress.ip_network(rule["CidrIp"]) == WORLD
+            if everywhere or "DestinationPrefixListId" in rule:
+                # S3 answers here alone (and on 80, where nothing of ours is).
+                yield from (Edge(node.name, "S3", port) for port in {443} & set(_span(rule)))
 
 
 def _outside(network: dict[str, Any], nodes: list[Node]) -> Iterator[Edge]:

@@ -30,7 +30,7 @@ def test_the_table_is_what_the_templates_leave_open() -> None:
         for rest in [(edge.target, edge.port)]
     }
     assert named == table()
-    assert len(named) == 7
+    assert len(named) == 8
 
 
 def test_by_default_no_range_comes_in() -> None:
