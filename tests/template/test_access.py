@@ -201,7 +201,7 @@ def test_an_auditor_lists_receipts_alone() -> None:
 
 
 @pytest.mark.parametrize("who", TABLES)
-def test_no_policy_has_a_wildcard_action_or_more_resources_than_it_must(who: str) -> None:
+def test_no_policy_has_a_wildcard_or_more_resources_than_it_must(who: str) -> None:
     for statement in policy.parse(document(who)):
         actions = statement["Action"]
         assert "*" not in "".join([actions] if isinstance(actions, str) else actions)

@@ -59,8 +59,9 @@ def test_the_data_volume_is_encrypted_and_leaves_a_snapshot() -> None:
     assert (volume["DeletionPolicy"], volume["UpdateReplacePolicy"]) == ("Snapshot", "Snapshot")
     assert volume["Properties"]["Encrypted"] is True
     assert volume["Properties"]["VolumeType"] == "gp3"
-    (root,) = instance()["BlockDeviceMappings"]
-    assert root["Ebs"]["Encrypted"] is True
+    for one in (instance(), resources("network")["WebDBInstance"]["Properties"]):
+        (root,) = one["BlockDeviceMappings"]
+        assert root["Ebs"]["Encrypted"] is True
 
 
 def test_the_instance_may_join_session_manager_and_read_packages_and_no_more() -> None:
