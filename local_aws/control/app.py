@@ -36,7 +36,9 @@ class ControlPlane:
         patches.apply()
         seed.seed(settings.region, settings.account)
         store = Store(settings.account)
-        self.identity = Identity(settings.region, settings.account)
+        self.identity = Identity(
+            settings.region, settings.account, settings.state / "logs" / "rights-used.log"
+        )
         gate = Gate(store, self.identity, self._door)
         self.objects = Objects(store, gate, settings.region, self.moto)
         self.functions = Functions(settings, self.clients, self.moto)

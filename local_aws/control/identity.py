@@ -11,7 +11,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from local_aws.control import calls, policy, query
@@ -52,11 +54,30 @@ def role_key(role_arn: str) -> str:
 
 
 class Identity:
-    """Knows the account's users and roles, and decides on their calls."""
+    """Knows the account's users and roles, and decides on their calls.
 
-    def __init__(self, region: str, account: str) -> None:
+    What each of them was allowed is written down once, as a line of JSON in `record`.
+    """
+
+    def __init__(self, region: str, account: str, record: Path) -> None:
         self.region = region
         self.account = account
+        self._record = record
+        self._used: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def use(self, principal: Principal, action: str) -> None:
+        """Write down that a principal was allowed an action."""
+        used = (principal.arn, action)
+        if used in self._used:
+            return
+        with self._lock:
+            if used not in self._used:
+                self._used.add(used)
+                self._record.parent.mkdir(parents=True, exist_ok=True)
+                line = json.dumps({"principal": principal.arn, "action": action})
+                with self._record.open("a") as file:
+                    file.write(line + "\n")
 
     def principal(self, request: Request) -> Principal | None:
         """Return who signed a request; None for the account itself, and for nobody."""
@@ -86,6 +107,7 @@ class Identity:
             context = self._context(resource)
             if principal.decide(action, resource, context) != policy.ALLOW:
                 return _denied(call, request, principal.arn, action, resource)
+        self.use(principal, action)
         return None
 
     def _iam(self) -> Any:

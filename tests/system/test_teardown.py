@@ -9,6 +9,8 @@ import urllib.request
 import uuid
 from collections.abc import Mapping
 
+import pytest
+
 from tests import toolbox
 from tests.system.conftest import STATE, People, Running
 
@@ -130,6 +132,53 @@ def test_make_replay_erasures_erases_who_was_revived(demo: Running, people: Peop
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert demo.sql(count) == 0
     assert "Raw objects: 1 deleted" in done.stdout
+
+
+# Rights that nothing here has used, and what they are for.
+UNUSED = {
+    "operator": {
+        "ssm:DescribeInstanceInformation": "a look at Session Manager's console",
+        "ssm:ResumeSession": "a connection that was lost",
+        "cloudwatch:DescribeAlarms": "a look at what is wrong",
+        "cloudwatch:GetMetricData": "the dashboard of CloudWatch",
+        "events:DisableRule": "stopping the rule by hand",
+        "events:EnableRule": "starting it again",
+        "logs:FilterLogEvents": "reading the function's log",
+        "logs:GetLogEvents": "the same",
+        "secretsmanager:GetSecretValue": "configure.yml",
+        "s3:DeleteObjectVersion": "a raw bucket with versions",
+        "s3:GetObjectVersion": "the same",
+        "s3:GetObjectVersionTagging": "the same",
+        "s3:ListBucketVersions": "the same",
+        "s3:GetObjectTagging": "raw objects with tags",
+        "s3:PutObjectTagging": "the same",
+        "sqs:DeleteMessage": "taking failed invocations",
+        "sqs:GetQueueAttributes": "the same",
+        "sqs:GetQueueUrl": "the same",
+        "sqs:ReceiveMessage": "the same",
+    },
+    "analyst": {
+        "ssm:DescribeInstanceInformation": "a look at Session Manager's console",
+        "ssm:ResumeSession": "a connection that was lost",
+    },
+}
+
+
+@pytest.mark.parametrize("who", UNUSED)
+def test_every_right_was_used_or_has_its_reason(demo: Running, people: People, who: str) -> None:
+    assert people
+    iam = demo.client("iam")
+    (attached,) = iam.list_attached_user_policies(UserName=who)["AttachedPolicies"]
+    version = iam.get_policy_version(PolicyArn=attached["PolicyArn"], VersionId="v1")
+    declared: set[str] = set()
+    for statement in version["PolicyVersion"]["Document"]["Statement"]:
+        actions = statement["Action"]
+        declared |= {actions} if isinstance(actions, str) else set(actions)
+    lines = (STATE / "logs/rights-used.log").read_text().splitlines()
+    used = {
+        one["action"] for one in map(json.loads, lines) if one["principal"].endswith(f":user/{who}")
+    }
+    assert declared - used == set(UNUSED[who])
 
 
 def test_make_destroy_asks_to_be_meant(demo: Running) -> None:

@@ -261,3 +261,13 @@ def test_only_ones_own_session_can_be_ended(plane: RunningPlane) -> None:
     terminate = caller.client("ssm").terminate_session
     assert code(terminate, SessionId="ann-0123456789") == ""
     assert code(terminate, SessionId="bob-0123456789") == "AccessDeniedException"
+
+
+def test_what_a_principal_was_allowed_is_written_down_once(plane: RunningPlane) -> None:
+    caller = Caller(plane, "writer", [allow(["iam:ListUsers", "s3:ListAllMyBuckets"])])
+    for _ in range(2):
+        caller.client("iam").list_users()
+    assert code(caller.client("iam").list_roles) == "AccessDenied"
+    lines = (plane.plane.settings.state / "logs/rights-used.log").read_text().splitlines()
+    mine = [one["action"] for one in map(json.loads, lines) if one["principal"] == caller.arn]
+    assert mine == ["iam:ListUsers"]

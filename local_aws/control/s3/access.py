@@ -73,6 +73,8 @@ class Gate:
             raise _denied(target)
         if door is not None and policy.decide(door.policy, access) != policy.ALLOW:
             raise _denied(target)
+        if principal:
+            self.identity.use(principal, access.action)
 
     def _context(
         self, signed: bool, door: Door | None, principal: Principal | None = None
