@@ -94,7 +94,7 @@ def line(raw: bytes, latest: datetime) -> str | None:
     It has the columns of clickstream_events in COPY's text format, without what stands before them.
     """
     # Without an escape no value has a tab, a line's end, a NUL or a backslash: what COPY would escape.
-    if b"\\" in raw:
+    if raw.find(b"\\") >= 0:
         return None
     try:
         event = _decode(raw)
@@ -137,9 +137,12 @@ def line(raw: bytes, latest: datetime) -> str | None:
     )
     if _has_blank(ids) or _has_blank(text):
         return None
-    # Beyond ASCII there are other spaces.
-    if not is_ascii and not f"{ids}{text}".replace("\t", "").isprintable():
-        return None
+    # Beyond ASCII there are other spaces; shown names and categories alone are usual there.
+    if not is_ascii:
+        if not (ids.isascii() and name.isascii() and f"{login}{identity}{url}".isascii()):
+            return None
+        if not all(one is None or one.isprintable() for one in (label, category, brand)):
+            return None
     if len(name) > values.NAME_CHARACTERS or not _within_limits(
         text,
         (event.event_id, user, client, session, item),
