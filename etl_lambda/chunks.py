@@ -9,7 +9,7 @@ from concurrent.futures import Executor, Future
 from typing import Protocol
 
 from etl_lambda.copying import Part
-from etl_lambda.decoding import Reject, sample
+from etl_lambda.decoding import Record, Reject, sample
 from etl_lambda.fetching import Fetched
 from etl_lambda.mapping import Facts, Mapper, Row
 from etl_lambda.metrics import Counts
@@ -101,9 +101,11 @@ class Chunks:
     def _map(self, number: int, fetched: Fetched) -> None:
         mapper = Mapper(Facts(self._bucket, fetched.found.key, fetched.last_modified))
         rejects = records = 0
-        for item in mapper.items(fetched.data, self._limits):
+        for item in mapper.lines(fetched.data, self._limits):
             records += 1
-            if isinstance(item, Row):
+            if isinstance(item, Record):
+                self._part.add_line(number, item.position, item.line or "")
+            elif isinstance(item, Row):
                 self._part.add_row(number, item)
             else:
                 rejects += 1

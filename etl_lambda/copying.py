@@ -64,6 +64,12 @@ class Part(msgspec.Struct):
     rejects: list[str] = []
     characters: int = 0
 
+    def add_line(self, object_no: int, position: int, line: str) -> None:
+        """Add one event whose columns are a line already."""
+        text = f"{object_no}\t{position}\t{line}"
+        self.events.append(text)
+        self.characters += len(text)
+
     def add_row(self, object_no: int, row: Row) -> None:
         """Add one event."""
         text = f"{object_no}\t" + line(msgspec.structs.astuple(row))

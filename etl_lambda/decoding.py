@@ -24,6 +24,7 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _OPEN = re.compile(rb"\s*\[")
 _NEXT = re.compile(rb",\s*(?=\{)")
 _TRIES = 20
+_EMPTY: dict[str, Any] = {}
 
 
 class Reject(msgspec.Struct, frozen=True):
@@ -37,18 +38,18 @@ class Reject(msgspec.Struct, frozen=True):
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One record: 0-based `position`, the decoded object, its bytes, and the `_ingest` around it.
 
-    `columns` is what `Usual` made of the bytes; then they were not decoded, and `value` is empty.
+    `line` is what `Usual` made of the bytes; then they were not decoded, and `value` is empty.
     """
 
     position: int
     value: dict[str, Any]
     raw: bytes
     ingest: Any = None
-    columns: tuple[Any, ...] | None = None
+    line: str | None = None
 
 
-# Makes columns of the bytes of a usual record, None of any other.
-Usual = Callable[[bytes], tuple[Any, ...] | None]
+# Makes a line of COPY of the bytes of a usual record, None of any other.
+Usual = Callable[[bytes], str | None]
 
 
 def never(_: bytes) -> None:
@@ -92,20 +93,23 @@ def _parse(text: bytes, limits: Limits, truncated: bool, usual: Usual) -> Iterat
         return
     position = 0
     found = _array(text, limits, usual) if text.startswith(b"[") else _objects(text, limits, usual)
+    if not truncated:
+        yield from found
+        return
     last: Reject | None = None
     for item in found:
         if last is not None:
             yield last
             last = None
         position += 1
-        if truncated and isinstance(item, Reject):
+        if isinstance(item, Reject):
             last = item  # the last one may be no bad record, but the place where the gzip broke off
         else:
             yield item
     if last is not None and last.reason == "not_json":
         where = last.position if position > 1 else None
         yield Reject(where, "truncated_gzip", last.sample)
-    elif truncated:
+    else:
         if last is not None:
             yield last
         yield Reject(position, "truncated_gzip", b"")
@@ -211,7 +215,15 @@ def _objects(
 def _records(
     pieces: Iterable[bytes], limits: Limits, usual: Usual, position: int
 ) -> Iterator[Record | Reject]:
+    most, nesting, is_too_deep = limits.record_bytes, limits.nesting, brackets.too_deep
     for piece in pieces:
+        # What read_record would do, for nearly all of them: its generator costs more than that.
+        if len(piece) <= most and not is_too_deep(piece, nesting):
+            line = usual(piece)
+            if line is not None:
+                yield Record(position, _EMPTY, piece, None, line)
+                position += 1
+                continue
         for item in read_record(position, piece, limits, usual):
             position += 1
             yield item
@@ -273,9 +285,9 @@ def read_record(
     if brackets.too_deep(raw, limits.nesting):
         yield Reject(position, "too_deep", sample(raw))
         return
-    columns = usual(raw)
-    if columns is not None:
-        yield Record(position, {}, raw, None, columns)
+    line = usual(raw)
+    if line is not None:
+        yield Record(position, _EMPTY, raw, None, line)
         return
     value = json_value(raw)
     if isinstance(value, dict):

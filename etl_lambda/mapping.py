@@ -94,13 +94,19 @@ class Mapper:
 
     def items(self, data: bytes, limits: Limits) -> Iterator[Row | Reject]:
         """Yield a row or a reject for each record of an object's bytes, in the order of the file."""
-        for item in decode(data, limits, self._usual):
+        for item in decode(data, limits):
             yield item if isinstance(item, Reject) else self.record(item)
+
+    def lines(self, data: bytes, limits: Limits) -> Iterator[Record | Row | Reject]:
+        """Yield as `items`, but usual records as they are: with their line of COPY (usual.py)."""
+        for item in decode(data, limits, self._usual):
+            if isinstance(item, Record) and item.line is None:
+                yield self.record(item)
+            else:
+                yield item
 
     def record(self, record: Record) -> Row | Reject:
         """Map one record; the reject is `not_an_event` when nothing of an event is in it."""
-        if record.columns is not None:
-            return Row(record.position, *record.columns)
         event = record.value
         if self._bad or self._unclean:
             self._bad, self._unclean = set(), set()
@@ -139,8 +145,8 @@ class Mapper:
             self.cleaned.update(self._unclean)
         return row
 
-    def _usual(self, raw: bytes) -> tuple[Any, ...] | None:
-        return usual.columns(raw, self._latest)
+    def _usual(self, raw: bytes) -> str | None:
+        return usual.line(raw, self._latest)
 
     def _first(
         self, column: str, found: Iterable[Any], convert: Callable[[Any], T | Missing]

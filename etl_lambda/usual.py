@@ -1,4 +1,4 @@
-"""The usual record, decoded by its types straight into columns.
+"""The usual record, decoded by its types straight into a line of COPY.
 
 Most records are as the publisher's code writes them. Whatever is in any way different is refused here and
 mapped by mapping.py, which alone decides what it means; what is taken comes out the same there
@@ -7,6 +7,7 @@ mapped by mapping.py, which alone decides what it means; what is taken comes out
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -80,64 +81,107 @@ _Event = _struct(
 )
 _decode = msgspec.json.Decoder(_Event).decode
 _NO_PRODUCT = _Product()
+_NIL = "\t00000000-0000-0000-0000-000000000000\t"
+_NULL = "\\N"
+_BOOLEANS = {True: "t", False: "f", None: _NULL}
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
+_UUID_CHARACTERS, _TIME_CHARACTERS = 36, 20
 
 
-def columns(raw: bytes, latest: datetime) -> tuple[Any, ...] | None:
-    """Return the columns of clickstream_events of one record's bytes, or None if it is not usual."""
+def line(raw: bytes, latest: datetime) -> str | None:
+    """Return the line of COPY that one record's bytes become, or None if it is not usual.
+
+    It has the columns of clickstream_events in COPY's text format, without what stands before them.
+    """
+    # Without an escape no value has a tab, a line's end, a NUL or a backslash: what COPY would escape.
+    if raw.find(b"\\") >= 0:
+        return None
     try:
         event = _decode(raw)
-        if not raw.isascii():
+        is_ascii = raw.isascii()
+        if not is_ascii:
             raw.decode()  # msgspec does not look into the values that it skips
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    at = event.ingest.received
+    if not _is_valid(at, latest):
+        return None
     product = event.product or _NO_PRODUCT
-    name, event_id = event.event_name, event.event_id
-    ids = (event.user, event.client, event.session, product.id)
-    shown = (product.name, product.category, product.brand)
-    texts = (event.login_state, event.identity, *shown, product.url)
-    at = values.instant(event.ingest.received, latest)
-    price = discount = None
-    if product.price is not None:
-        price = values.number(product.price)
-    if product.discount is not None:
-        discount = values.number(product.discount)
-    if (
-        not _plain(name, event_id, ids, texts)
-        or not isinstance(at, datetime)
-        or isinstance(price, values.Missing)
-        or isinstance(discount, values.Missing)
+    price, discount = product.price, product.discount
+    if price.__class__ is not int or not 0 <= price < values.NUMBER_BELOW:
+        price = _number(price)
+    if discount.__class__ is not int or not 0 <= discount < values.NUMBER_BELOW:
+        discount = _number(discount)
+    if price is None or discount is None:
+        return None
+    name, user, login, client = event.event_name, event.user, event.login_state, event.client
+    session, identity, item, label = event.session, event.identity, product.id, product.name
+    category, brand, url = product.category, product.brand, product.url
+    ids = f"\t{event.event_id}\t{user}\t{client}\t{session}\t{item}\t".lower()
+    if "\tnull\t" in ids or "\tundefined\t" in ids or _NIL in ids:
+        return None
+    text = (
+        f"{values.text_id(event.event_id)}\t{at}\t{name}"
+        f"\t{_NULL if user is None else user}"
+        f"\t{_NULL if login is None else login}"
+        f"\t{_NULL if identity is None else identity}"
+        f"\t{_NULL if client is None else client}"
+        f"\t{_NULL if session is None else session}"
+        f"\t{_BOOLEANS[event.is_first]}"
+        f"\t{_NULL if item is None else item}"
+        f"\t{_NULL if label is None else label}"
+        f"\t{_NULL if category is None else category}"
+        f"\t{_NULL if brand is None else brand}"
+        f"\t{price}\t{discount}"
+        f"\t{_NULL if url is None else url}\t"
+    )
+    if _has_blank(ids) or _has_blank(text):
+        return None
+    # Beyond ASCII there are other spaces; shown names and categories alone are usual there.
+    if not is_ascii:
+        if not (ids.isascii() and name.isascii() and f"{login}{identity}{url}".isascii()):
+            return None
+        if not all(one is None or one.isprintable() for one in (label, category, brand)):
+            return None
+    if len(name) > values.NAME_CHARACTERS or not _within_limits(
+        text,
+        (event.event_id, user, client, session, item),
+        (login, identity, label, category, brand, url),
     ):
         return None
-    return (
-        values.text_id(event_id),
-        at,
-        name,
-        event.user,
-        event.login_state,
-        event.identity,
-        event.client,
-        event.session,
-        event.is_first,
-        product.id,
-        *shown,
-        price,
-        discount,
-        product.url,
-    )
+    return text[:-1] + "\n"
 
 
-def _plain(
-    name: str, event_id: str, ids: tuple[str | None, ...], texts: tuple[str | None, ...]
-) -> bool:
-    """Whether every text is printable, within its limit, not blank, and no id counts as absent."""
-    given = [text for text in (name, event_id, *ids, *texts) if text is not None]
-    whole = f" {' '.join(given)} "
-    if "  " in whole or not whole.isprintable() or len(name) > values.NAME_CHARACTERS:
+def _has_blank(text: str) -> bool:
+    """Whether a value between tabs is empty, or begins or ends with a space."""
+    return "\t\t" in text or "\t " in text or " \t" in text
+
+
+def _is_valid(at: str, latest: datetime) -> bool:
+    """Whether a time is spelt as the publisher's clock does, exists, and is from 1990 to `latest`."""
+    if not _TIME.fullmatch(at):
         return False
-    if len(whole) > values.ID_CHARACTERS:
-        if any(len(text) > values.ID_CHARACTERS for text in (event_id, *ids) if text is not None):
-            return False
-        if any(len(text) > values.TEXT_CHARACTERS for text in texts if text is not None):
-            return False
-    lower = [text.lower() for text in (event_id, *ids) if text is not None]
-    return values.NO_ID.isdisjoint(lower)
+    try:
+        return values.EARLIEST <= datetime.fromisoformat(at) <= latest
+    except ValueError:
+        return False
+
+
+def _number(value: float | str | None) -> str | None:
+    """Return the text of a number or of none, or None for what is no number."""
+    if value is None:
+        return _NULL
+    text = values.number(value)
+    return None if isinstance(text, values.Missing) else text
+
+
+def _within_limits(
+    text: str, ids: tuple[str | None, ...], texts: tuple[str | None, ...]
+) -> bool:
+    # The id, of whatever it was made, and the time take so much of the line at least.
+    most = values.ID_CHARACTERS + _UUID_CHARACTERS + _TIME_CHARACTERS
+    if len(text) <= most and len(ids[0] or "") <= values.ID_CHARACTERS:
+        return True
+    if any(len(one) > values.ID_CHARACTERS for one in ids if one is not None):
+        return False
+    return not any(len(one) > values.TEXT_CHARACTERS for one in texts if one is not None)

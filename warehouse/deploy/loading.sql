@@ -74,6 +74,26 @@ END
 $$;
 COMMENT ON FUNCTION etl.begin_chunk() IS 'Empties staging inside the caller''s transaction.';
 
+CREATE FUNCTION etl.note_stored(ids uuid[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- An object that is staged twice has the same events twice.
+    INSERT INTO etl.staged_stored (event_id, object_no, position)
+    SELECT DISTINCT ON (e.event_id) e.event_id, e.object_no, e.position
+    FROM unnest(ids) AS n (event_id)
+    INNER JOIN etl.event_ids AS i ON i.event_id = n.event_id
+    INNER JOIN etl.staged_objects AS o ON o.object_id = i.object_id
+    INNER JOIN etl.staged_events AS e
+        ON e.object_no = o.object_no AND e.position = i.position AND e.event_id = i.event_id
+    ORDER BY e.event_id, o.object_no;
+    ANALYZE etl.staged_stored;
+END
+$$;
+COMMENT ON FUNCTION etl.note_stored(uuid[])
+IS 'Notes in etl.staged_stored which staged events took the new ids.';
+
 CREATE OR REPLACE FUNCTION etl.book_copies() RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -131,6 +151,7 @@ DECLARE
     expired bigint;
     erased bigint;
     edge timestamptz := etl.retention_edge();
+    ids uuid[];
     span record;
 BEGIN
     ANALYZE etl.staged_objects;
@@ -161,32 +182,31 @@ BEGIN
     GET DIAGNOSTICS expired = ROW_COUNT;
     ANALYZE etl.staged_events;
 
-    -- Ids in their own order: random inserts into the primary key cost several times as much.
-    WITH first AS (
-        SELECT DISTINCT ON (e.event_id)
-            e.event_id, e.event_timestamp, o.object_id, e.object_no, e.position
+    -- Ids in their own order: random inserts into the primary key cost several times as much. Of copies in
+    -- the chunk the first takes the id, and the others find it taken.
+    WITH added AS (
+        INSERT INTO etl.event_ids (event_id, event_timestamp, object_id, position)
+        SELECT e.event_id, e.event_timestamp, o.object_id, e.position
         FROM etl.staged_events AS e
         INNER JOIN etl.staged_objects AS o ON o.object_no = e.object_no
         ORDER BY e.event_id, o.last_modified, o.object_key, e.position
-    ),
-
-    added AS (
-        INSERT INTO etl.event_ids (event_id, event_timestamp, object_id, position)
-        SELECT f.event_id, f.event_timestamp, f.object_id, f.position FROM first AS f ORDER BY f.event_id
         ON CONFLICT (event_id) DO NOTHING
         RETURNING event_id
     )
 
-    INSERT INTO etl.staged_stored (event_id, object_no, position)
-    SELECT f.event_id, f.object_no, f.position
-    FROM first AS f INNER JOIN added AS a ON a.event_id = f.event_id;
-    GET DIAGNOSTICS stored = ROW_COUNT;
-    ANALYZE etl.staged_stored;
+    SELECT count(*), array_agg(a.event_id) INTO stored, ids FROM added AS a;
+    SELECT count(*) - stored INTO duplicate FROM etl.staged_events;
+    IF duplicate > 0 THEN
+        PERFORM etl.note_stored(ids);
+    END IF;
 
     FOR span IN
         SELECT DISTINCT date_trunc('month', e.event_timestamp) AS month_at
-        FROM etl.staged_stored AS s
-        INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
+        FROM etl.staged_events AS e
+        WHERE
+            duplicate = 0 OR EXISTS (
+                SELECT FROM etl.staged_stored AS s WHERE s.object_no = e.object_no AND s.position = e.position
+            )
     LOOP
         PERFORM etl.ensure_partitions(span.month_at, span.month_at);
     END LOOP;
@@ -202,11 +222,13 @@ BEGIN
         e.client_id, e.session_id, e.is_first_visit, e.context_product_id, e.context_product_name,
         e.context_product_category, e.context_product_brand, e.context_product_price,
         e.context_product_discount_price, e.context_product_url_path
-    FROM etl.staged_stored AS s
-    INNER JOIN etl.staged_events AS e ON e.object_no = s.object_no AND e.position = s.position
+    FROM etl.staged_events AS e
+    WHERE
+        duplicate = 0 OR EXISTS (
+            SELECT FROM etl.staged_stored AS s WHERE s.object_no = e.object_no AND s.position = e.position
+        )
     ORDER BY e.event_timestamp;
 
-    SELECT count(*) - stored INTO duplicate FROM etl.staged_events;
     IF duplicate > 0 THEN
         conflict := etl.book_copies();
     END IF;

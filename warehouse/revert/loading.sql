@@ -6,6 +6,7 @@ DROP FUNCTION etl.drop_expired_rollups();
 DROP FUNCTION etl.rollup_edge(timestamptz, integer);
 DROP FUNCTION etl.expired_partitions(timestamptz);
 DROP FUNCTION etl.book_copies();
+DROP FUNCTION etl.note_stored(uuid[]);
 DROP FUNCTION etl.last_full_listing();
 DROP FUNCTION etl.drop_expired();
 DROP FUNCTION etl.window_start(timestamptz);
