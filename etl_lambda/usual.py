@@ -93,15 +93,8 @@ def line(raw: bytes, latest: datetime) -> str | None:
 
     It has the columns of clickstream_events in COPY's text format, without what stands before them.
     """
-    # Without an escape no value has a tab, a line's end, a NUL or a backslash: what COPY would escape.
-    if raw.find(b"\\") >= 0:
-        return None
-    try:
-        event = _decode(raw)
-        is_ascii = raw.isascii()
-        if not is_ascii:
-            raw.decode()  # msgspec does not look into the values that it skips
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    event, is_ascii = _read(raw)
+    if event is None:
         return None
     at = event.ingest.received
     if not _is_valid(at, latest):
@@ -138,11 +131,10 @@ def line(raw: bytes, latest: datetime) -> str | None:
     if _has_blank(ids) or _has_blank(text):
         return None
     # Beyond ASCII there are other spaces; shown names and categories alone are usual there.
-    if not is_ascii:
-        if not (ids.isascii() and name.isascii() and f"{login}{identity}{url}".isascii()):
-            return None
-        if not all(one is None or one.isprintable() for one in (label, category, brand)):
-            return None
+    if not is_ascii and not (
+        f"{ids}{name}{login}{identity}{url}".isascii() and f"{label}{category}{brand}".isprintable()
+    ):
+        return None
     if len(name) > values.NAME_CHARACTERS or not _within_limits(
         text,
         (event.event_id, user, client, session, item),
@@ -150,6 +142,21 @@ def line(raw: bytes, latest: datetime) -> str | None:
     ):
         return None
     return text[:-1] + "\n"
+
+
+def _read(raw: bytes) -> tuple[Any, bool]:
+    """Return a record's event, None if it is not usual, and whether it is of ASCII alone."""
+    # Without an escape no value has a tab, a line's end, a NUL or a backslash: what COPY would escape.
+    if raw.find(b"\\") >= 0:
+        return None, False
+    try:
+        event = _decode(raw)
+        is_ascii = raw.isascii()
+        if not is_ascii:
+            raw.decode()  # msgspec does not look into the values that it skips
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None, False
+    return event, is_ascii
 
 
 def _has_blank(text: str) -> bool:
@@ -175,9 +182,7 @@ def _number(value: float | str | None) -> str | None:
     return None if isinstance(text, values.Missing) else text
 
 
-def _within_limits(
-    text: str, ids: tuple[str | None, ...], texts: tuple[str | None, ...]
-) -> bool:
+def _within_limits(text: str, ids: tuple[str | None, ...], texts: tuple[str | None, ...]) -> bool:
     # The id, of whatever it was made, and the time take so much of the line at least.
     most = values.ID_CHARACTERS + _UUID_CHARACTERS + _TIME_CHARACTERS
     if len(text) <= most and len(ids[0] or "") <= values.ID_CHARACTERS:
