@@ -61,8 +61,8 @@ backfill: setup-test ## Load the key hours from FROM= to TO= (2026-01-01) day by
 given = $(if $(filter command,$(origin $(1))),$(value $(1)),$(value SBW_ERASE_$(1)))
 erase: export SBW_ERASE_CLIENT_ID := $(call given,CLIENT_ID)
 erase: export SBW_ERASE_USER_ID := $(call given,USER_ID)
-erase: setup ## Erase a visitor, CLIENT_ID=, or an account, USER_ID= (WITH_CLIENTS=1: its visitors too), for good.
-	@env $(PLAY) $(if $(WITH_CLIENTS),-e sbw_erase_with_clients=true) playbooks/erase.yml
+erase: setup ## Erase a visitor, CLIENT_ID=, or an account, USER_ID= (WITH_CLIENTS=1: its visitors too), for good; DRY_RUN=1 says how much.
+	@env $(PLAY) $(if $(WITH_CLIENTS),-e sbw_erase_with_clients=true) $(if $(filter 1,$(DRY_RUN)),-e sbw_erase_dry_run=true) playbooks/erase.yml
 
 replay-erasures: setup ## Erase again whoever was erased before: after a restore, before anything is loaded.
 	@env $(PLAY) playbooks/replay_erasures.yml

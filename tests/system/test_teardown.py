@@ -97,6 +97,11 @@ def test_make_erase_takes_a_visitor_out_of_everything(demo: Running, people: Peo
     assert make("backfill", FROM="2021-02-01", TO="2021-03-01").returncode == 0
     count = "SELECT count(*) FROM clickstream_events WHERE event_timestamp < '2022-01-01'"
     assert demo.sql(count) == 3
+    asked = make("erase", who=people["operator"], CLIENT_ID=ERASED, DRY_RUN="1")
+    assert asked.returncode == 0, asked.stdout[-3000:] + asked.stderr[-3000:]
+    told = json.loads(asked.stdout.split("It would be: ")[1].split("}")[0].replace("\n", " ") + "}")
+    assert (told["events"], told["visitors"], told["accounts"]) == (2, 1, 0)
+    assert demo.sql(count) == 3
     done = make("erase", who=people["operator"], CLIENT_ID=ERASED)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "Raw objects: 0 deleted, 1 rewritten, 0 held nothing any more, 0 left." in done.stdout
