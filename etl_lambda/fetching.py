@@ -53,7 +53,7 @@ def open_store(settings: Settings, credentials: Callable[[], Credentials]) -> S3
     `settings.ca_bundle` is trusted besides the system's.
     """
     options: dict[str, Any] = {
-        "timeout": "120s",
+        "timeout": f"{settings.limits.request_seconds}s",
         "connect_timeout": "10s",
         "allow_http": (settings.endpoint or "").startswith("http:"),
         "pool_max_idle_per_host": str(settings.limits.fetch_concurrency),
@@ -96,8 +96,11 @@ class Reader:
             result = await obstore.get_async(self._store, found.key)
             if result.meta["size"] > self._limits.object_bytes:
                 return await self._head(found)
-            data = await result.bytes_async()
-            return _fetched(found, result.meta, bytes(data))
+            fetched = _fetched(found, result.meta, bytes(await result.bytes_async()))
+            if len(fetched.data) != (found.size if fetched.etag == found.etag else fetched.size):
+                words = f"bucket {self._bucket}: an object came shorter or longer than it is"
+                raise TransientError("s3_truncated", words)
+            return fetched
         except (obstore.exceptions.BaseError, OSError, ValueError) as error:
             return self._failed(found, error)
 

@@ -15,10 +15,15 @@ import psycopg2
 from psycopg2 import extensions, sql
 
 from etl_lambda.copying import EVENT_COLUMNS, OBJECT_COLUMNS, REJECT_COLUMNS, Part
-from etl_lambda.errors import BusyError, PermanentError, from_db
+from etl_lambda.errors import BusyError, LoaderError, PermanentError, TransientError, from_db
 from etl_lambda.listing import Found
-from etl_lambda.settings import Settings
+from etl_lambda.settings import Limits, Settings
+from etl_lambda.watching import Watch
 
+# The server ends a statement in time; a connection that says nothing for longer is lost.
+SILENT_SECONDS = 30
+IDLE_SECONDS = 60
+IN_TRANSACTION_SECONDS = 120
 LOCK = "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext('etl_loader'))"
 Result = Literal["loaded", "partial", "failed", "busy"]
 
@@ -33,13 +38,17 @@ def _decided() -> Iterator[None]:
 
 
 def connect(settings: Settings) -> extensions.connection:
-    """Open a session whose loss is noticed within about a minute. Raises LoaderError.
+    """Open a session whose loss both sides notice. Raises LoaderError.
 
-    The server's certificate is verified against the CA of the package (`verify-full`).
+    Lost packets they notice within about a minute. Where something in between takes packets and passes
+    none on, the server ends a session that waits longer than S3 may keep the loader waiting, and the
+    lock is free again; Watch ends the loader's side. The server's certificate is verified against the CA
+    of the package (`verify-full`).
     """
     if settings.sslmode.startswith("verify") and settings.sslrootcert is None:
         raise PermanentError("db_ca_missing", "the package has no ca.crt: set DWH_SSLROOTCERT")
     statement = settings.limits.statement_seconds * 1000
+    idle = longest_idle_seconds(settings.limits) * 1000
     with _decided():
         connection: extensions.connection = psycopg2.connect(
             host=settings.host,
@@ -58,7 +67,8 @@ def connect(settings: Settings) -> extensions.connection:
             tcp_user_timeout=60_000,
             client_encoding="UTF8",
             options=(
-                f"-c statement_timeout={statement} -c idle_in_transaction_session_timeout=120000"
+                f"-c statement_timeout={statement} -c idle_session_timeout={idle}"
+                f" -c idle_in_transaction_session_timeout={IN_TRANSACTION_SECONDS * 1000}"
                 " -c lock_timeout=60000 -c timezone=UTC -c search_path=pg_catalog"
                 " -c client_connection_check_interval=10000 -c tcp_user_timeout=60000"
                 " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
@@ -67,11 +77,19 @@ def connect(settings: Settings) -> extensions.connection:
     return connection
 
 
+def longest_idle_seconds(limits: Limits) -> int:
+    """Return how long a session may wait for S3 between two statements: all tries of a read."""
+    return limits.request_seconds * limits.attempts + IDLE_SECONDS
+
+
 class Warehouse:
     """One session of the loader's. Every method raises LoaderError."""
 
     def __init__(self, settings: Settings) -> None:
         self._connection = connect(settings)
+        self._watch = Watch(
+            self._connection.fileno(), settings.limits.statement_seconds + SILENT_SECONDS
+        )
 
     def close(self) -> None:
         """Give the lock back and end the session.
@@ -79,7 +97,7 @@ class Warehouse:
         The server would free the lock at the session's end, but a moment after this returns: a run
         that follows at once would be told that it is busy.
         """
-        with contextlib.suppress(psycopg2.Error):
+        with contextlib.suppress(psycopg2.Error), self._watch:
             self._connection.rollback()
             with self._connection.cursor() as cursor:
                 cursor.execute("SELECT pg_catalog.pg_advisory_unlock_all()")
@@ -178,12 +196,12 @@ class Warehouse:
 
     def begin_chunk(self) -> None:
         """Open the chunk's transaction with empty staging tables."""
-        with _decided(), self._connection.cursor() as cursor:
+        with self._talking(), self._connection.cursor() as cursor:
             cursor.execute("SELECT etl.begin_chunk()")
 
     def copy(self, part: Part) -> None:
         """Send a part of a chunk to the staging tables."""
-        with _decided(), self._connection.cursor() as cursor:
+        with self._talking(), self._connection.cursor() as cursor:
             for table, columns, lines in (
                 ("staged_objects", OBJECT_COLUMNS, part.objects),
                 ("staged_events", EVENT_COLUMNS, part.events),
@@ -198,24 +216,36 @@ class Warehouse:
 
     def apply_chunk(self, run: int, reload: bool) -> dict[str, int]:
         """Move the staged chunk into the tables, uncommitted; return what became of it."""
-        with _decided(), self._connection.cursor() as cursor:
+        with self._talking(), self._connection.cursor() as cursor:
             cursor.execute("SELECT etl.apply_chunk(%s, %s)", (run, reload))
             row = cursor.fetchone()
         return {name: int(value) for name, value in (row[0] if row else {}).items()}
 
     def commit(self) -> None:
         """Make the chunk durable: until then it can be lost, and is then loaded again."""
-        with _decided():
+        with self._talking():
             self._connection.commit()
 
     def rollback(self) -> None:
         """Give up the open transaction."""
-        with _decided():
+        with self._talking():
             self._connection.rollback()
+
+    @contextmanager
+    def _talking(self) -> Iterator[None]:
+        """Give up a server that does not answer, and decide the driver's errors."""
+        try:
+            with _decided(), self._watch:
+                yield
+        except LoaderError as error:
+            if self._watch.is_over:
+                words = f"the warehouse said nothing for {self._watch.seconds} s"
+                raise TransientError("db_silent", words) from error
+            raise
 
     def _all(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run one statement in a transaction of its own."""
-        with _decided():
+        with self._talking():
             with self._connection.cursor() as cursor:
                 cursor.execute(statement, values)
                 rows: list[tuple[Any, ...]] = cursor.fetchall()

@@ -127,14 +127,31 @@ class Run:
     def _finish_failed(
         self, warehouse: Warehouse, request: Request, state: State, error: LoaderError
     ) -> None:
-        """Note the failure if the connection still lives; the first error is what counts."""
+        """Note the failure; the first error is what counts.
+
+        While S3 kept the run waiting, the server may have ended the session: then in another one.
+        """
         try:
-            warehouse.rollback()
-            if state.run is not None:
-                counts, listed = self._counts(request, state), state.hours_json()
-                warehouse.finish_run(state.run, "failed", counts, listed, f"{error.code}: {error}")
+            try:
+                warehouse.rollback()
+                self._note(warehouse, request, state, error)
+            except TransientError:
+                if error.code.startswith("db_"):
+                    raise
+                other = self._open(self._settings)
+                try:
+                    self._note(other, request, state, error)
+                finally:
+                    other.close()
         except LoaderError as second:
             log("the run's row stays open", level=logging.ERROR, code=second.code)
+
+    def _note(
+        self, warehouse: Warehouse, request: Request, state: State, error: LoaderError
+    ) -> None:
+        if state.run is not None:
+            counts, listed = self._counts(request, state), state.hours_json()
+            warehouse.finish_run(state.run, "failed", counts, listed, f"{error.code}: {error}")
 
     def _full_listing_due(self, warehouse: Warehouse, request: Request, now: datetime) -> bool:
         if not request.default or request.quarantine:  # the quarantine is no listing

@@ -14,6 +14,7 @@ import http.client
 import os
 import ssl
 import threading
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from etl_lambda.errors import TransientError, from_s3, from_s3_status
 from etl_lambda.settings import Settings
 
 PAGE_KEYS = 1000
+LONGEST_SECONDS = 30
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _DOCTYPE = b"<!DOCTYPE"
 
@@ -83,6 +85,7 @@ class ListClient:
         self._path = f"{parts.path.rstrip('/')}/{quote(settings.bucket)}"
         self._credentials = credentials
         self._clock = clock
+        self._seconds = min(LONGEST_SECONDS, settings.limits.request_seconds)
         self._local = threading.local()
         self._tls: ssl.SSLContext | None = None
         if self._secure:
@@ -122,7 +125,7 @@ class ListClient:
             try:
                 connection.request("GET", f"{self._path}?{text}", headers=self._sign(text))
                 answer = connection.getresponse()
-                return answer.status, answer.read()
+                return answer.status, _body(answer, time.monotonic() + self._seconds)
             except (http.client.HTTPException, OSError) as error:
                 connection.close()
                 if fresh or not reused or isinstance(error, TimeoutError):
@@ -138,10 +141,10 @@ class ListClient:
         if connection is None or fresh:
             if self._tls is not None:
                 connection = http.client.HTTPSConnection(
-                    self._address, timeout=30, context=self._tls
+                    self._address, timeout=self._seconds, context=self._tls
                 )
             else:
-                connection = http.client.HTTPConnection(self._address, timeout=30)
+                connection = http.client.HTTPConnection(self._address, timeout=self._seconds)
             self._local.connection = connection
         return connection
 
@@ -172,6 +175,18 @@ class ListClient:
             f"SignedHeaders={names}, Signature={signature.hex()}"
         )
         return headers
+
+
+def _body(answer: http.client.HTTPResponse, deadline: float) -> bytes:
+    """Read an answer to its end. Raises TimeoutError also when it only trickles."""
+    pieces = []
+    while piece := answer.read1(2**16):
+        if time.monotonic() > deadline:
+            raise TimeoutError("timed out")
+        pieces.append(piece)
+    if answer.length:
+        raise http.client.IncompleteRead(b"", answer.length)
+    return b"".join(pieces)
 
 
 def _text(element: ET.Element, name: str) -> str:

@@ -26,6 +26,7 @@ class Limits:
     - `fetch_bytes`: bytes of objects held in memory at once, read and waiting (one object always fits).
     - `list_concurrency`: list requests under way at once.
     - `run_objects`: objects that one run takes, the oldest first; the rest waits for the next run.
+    - `request_seconds`: time-out of a request to S3 (a list request's is 30 s at most).
     - `attempts`: tries of a request to S3, and of a lost connection to the warehouse.
     - `relist_days`: days that the daily second listing looks back for late objects.
     - `stop_seconds`: time kept back before the function's time is out.
@@ -43,6 +44,7 @@ class Limits:
     fetch_bytes: int = 96 * 2**20
     list_concurrency: int = 8
     run_objects: int = 500_000
+    request_seconds: int = 120
     attempts: int = 5
     relist_days: int = 35
     stop_seconds: int = 30
