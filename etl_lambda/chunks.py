@@ -117,8 +117,9 @@ class Chunks:
         self._events += records
         status = "quarantined" if rejects else "loaded"
         self._part.add_object(number, fetched, status, records)
-        self._coerced.update(mapper.coerced)
-        self._cleaned.update(mapper.cleaned)
+        if mapper.coerced or mapper.cleaned:
+            self._coerced.update(mapper.coerced)
+            self._cleaned.update(mapper.cleaned)
 
     def finish(self) -> None:
         """Commit what is left and wait for it."""

@@ -85,17 +85,9 @@ class Part(msgspec.Struct):
     def add_object(self, object_no: int, fetched: Fetched, status: str, records: int) -> None:
         """Add the ledger's line of an object, after its events and rejects."""
         found = fetched.found
-        text = line(
-            (
-                object_no,
-                found.key,
-                fetched.etag,
-                fetched.last_modified,
-                fetched.size,
-                found.hour,
-                status,
-                records,
-            )
+        text = (
+            f"{object_no}\t{cell(found.key)}\t{cell(fetched.etag)}\t{fetched.last_modified}"
+            f"\t{fetched.size}\t{found.hour}\t{status}\t{records}\n"
         )
         self.objects.append(text)
         self.characters += len(text)

@@ -38,7 +38,7 @@ class Limits:
     record_bytes: int = 2**20
     nesting: int = 64
     records: int = 2_000_000
-    chunk_events: int = 50_000
+    chunk_events: int = 150_000
     chunk_objects: int = 20_000
     fetch_concurrency: int = 64
     fetch_bytes: int = 96 * 2**20

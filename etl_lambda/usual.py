@@ -93,18 +93,11 @@ def line(raw: bytes, latest: datetime) -> str | None:
 
     It has the columns of clickstream_events in COPY's text format, without what stands before them.
     """
-    event, is_ascii = _read(raw)
-    if event is None:
-        return None
-    at = event.ingest.received
-    if not _is_valid(at, latest):
+    event = _event(raw)
+    if event is None or not _is_valid(event.ingest.received, latest):
         return None
     product = event.product or _NO_PRODUCT
-    price, discount = product.price, product.discount
-    if price.__class__ is not int or not 0 <= price < values.NUMBER_BELOW:
-        price = _number(price)
-    if discount.__class__ is not int or not 0 <= discount < values.NUMBER_BELOW:
-        discount = _number(discount)
+    price, discount = _number(product.price), _number(product.discount)
     if price is None or discount is None:
         return None
     name, user, login, client = event.event_name, event.user, event.login_state, event.client
@@ -114,7 +107,7 @@ def line(raw: bytes, latest: datetime) -> str | None:
     if "\tnull\t" in ids or "\tundefined\t" in ids or _NIL in ids:
         return None
     text = (
-        f"{values.text_id(event.event_id)}\t{at}\t{name}"
+        f"{values.text_id(event.event_id)}\t{event.ingest.received}\t{name}"
         f"\t{_NULL if user is None else user}"
         f"\t{_NULL if login is None else login}"
         f"\t{_NULL if identity is None else identity}"
@@ -131,7 +124,7 @@ def line(raw: bytes, latest: datetime) -> str | None:
     if _has_blank(ids) or _has_blank(text):
         return None
     # Beyond ASCII there are other spaces; shown names and categories alone are usual there.
-    if not is_ascii and not (
+    if not raw.isascii() and not (
         f"{ids}{name}{login}{identity}{url}".isascii() and f"{label}{category}{brand}".isprintable()
     ):
         return None
@@ -144,19 +137,18 @@ def line(raw: bytes, latest: datetime) -> str | None:
     return text[:-1] + "\n"
 
 
-def _read(raw: bytes) -> tuple[Any, bool]:
-    """Return a record's event, None if it is not usual, and whether it is of ASCII alone."""
-    # Without an escape no value has a tab, a line's end, a NUL or a backslash: what COPY would escape.
+def _event(raw: bytes) -> Any:
+    """Return the event of a record without any escape, or None."""
+    # Then no value has a tab, a line's end, a NUL or a backslash: what COPY would escape.
     if raw.find(b"\\") >= 0:
-        return None, False
+        return None
     try:
         event = _decode(raw)
-        is_ascii = raw.isascii()
-        if not is_ascii:
+        if not raw.isascii():
             raw.decode()  # msgspec does not look into the values that it skips
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None, False
-    return event, is_ascii
+        return None
+    return event
 
 
 def _has_blank(text: str) -> bool:
@@ -174,10 +166,12 @@ def _is_valid(at: str, latest: datetime) -> bool:
         return False
 
 
-def _number(value: float | str | None) -> str | None:
+def _number(value: Any) -> str | None:
     """Return the text of a number or of none, or None for what is no number."""
     if value is None:
         return _NULL
+    if value.__class__ is int and 0 <= value < values.NUMBER_BELOW:  # nearly all
+        return str(value)
     text = values.number(value)
     return None if isinstance(text, values.Missing) else text
 

@@ -338,6 +338,8 @@ IS 'Gives every value in etl.staged_events its number, and returns how many spel
 CREATE FUNCTION etl.label_terms() RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
+-- How many of the newest events there are the planner cannot know.
+SET enable_nestloop = off
 BEGIN ATOMIC
     WITH newest AS (
         SELECT s.field, s.key, s.term_no, max(s.newest_at) AS at
