@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from moto.moto_api._internal.models import moto_api_backend
 
 from tests.template.deployment import GIVEN, REGION
 from tests.template.templates import FOLDER
@@ -69,6 +70,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlane]:
             LoaderSecretVersionId=secret["VersionId"],
         )
         yield plane
+        # What the templates retain would be in the way of other tests: moto has one state for all.
+        moto_api_backend.reset()
 
 
 def test_only_the_ranges_that_the_shop_names_come_in(made: RunningPlane) -> None:
