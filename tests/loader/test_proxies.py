@@ -217,19 +217,20 @@ def test_a_warehouse_that_goes_silent_ends_the_run_and_the_lock(
 ) -> None:
     fill(world)
     monkeypatch.setattr(loading, "SILENT_SECONDS", 1)
-    monkeypatch.setattr(loading, "IDLE_SECONDS", 1)
-    monkeypatch.setattr(loading, "IN_TRANSACTION_SECONDS", 2)
-    limits = {"ETL_STATEMENT_SECONDS": "1", "ETL_REQUEST_SECONDS": "1", "ETL_ATTEMPTS": "1"}
+    # Short, and yet longer than a statement or a pause between two takes on a busy machine.
+    monkeypatch.setattr(loading, "IDLE_SECONDS", 4)
+    monkeypatch.setattr(loading, "IN_TRANSACTION_SECONDS", 4)
+    limits = {"ETL_STATEMENT_SECONDS": "4", "ETL_REQUEST_SECONDS": "1", "ETL_ATTEMPTS": "1"}
     with WireProxy(
         target(world), lambda _at, data: "silent" if silent_at in data else None
     ) as proxy:
         began = time.monotonic()
         reply = world.load({"prefix": "events/"}, **through(proxy), **limits)
         assert proxy.silent.is_set()
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 60
         assert (reply["result"], reply["error"]["code"]) == ("failed", "db_silent")
         # Nobody has closed the server's side; it ends by itself, and with it the lock.
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while (again := world.load({"prefix": "events/"}))["result"] == "busy":
             assert time.monotonic() < until, "the lock outlives its owner"
             time.sleep(0.2)
