@@ -31,12 +31,13 @@ COPIED = (
         f"SELECT {', '.join(COLUMNS)} FROM public.clickstream_events ORDER BY event_timestamp",
     ),
     ("ids", "etl.event_ids", "SELECT * FROM etl.event_ids ORDER BY event_id"),
-    ("objects", "etl.objects", "SELECT * FROM etl.objects ORDER BY object_id"),
+    ("objects", "etl.object_versions", "SELECT * FROM etl.object_versions ORDER BY object_id"),
 )
 HELD = """
 SELECT
     (SELECT count(*) FROM public.clickstream_events), (SELECT count(*) FROM etl.event_ids),
-    (SELECT count(*) FROM etl.objects), (SELECT count(*) FROM etl.objects WHERE status = 'loaded'),
+    (SELECT count(*) FROM etl.newest_objects),
+    (SELECT count(*) FROM etl.object_versions WHERE status = 'loaded'),
     (SELECT count(*) FROM etl.quarantine), (SELECT count(*) FROM etl.duplicates)
 """
 
@@ -149,10 +150,11 @@ def copy(server: KeptServer, home: Path, first: object, last: object, events: in
     r"""Return the seconds of psql's `\copy` of the prepared text, in one transaction.
 
     That is the events into the partitioned table, their ids into etl.event_ids in the order of its
-    key, the ledger's lines into etl.objects: with every index that the loader keeps there as well.
-    The partitions of the months exist before.
+    key, the ledger's lines into etl.object_versions: with every index that the loader keeps there as
+    well. The partitions of the months exist before.
     """
     server.execute(DATABASE, "SELECT etl.ensure_partitions(%s, %s)", first, last)
+    server.execute(DATABASE, "SELECT etl.ensure_ledger(ARRAY[%s])", DAY)
     inside = toolbox.inside_path(home)
     commands = [
         word

@@ -86,7 +86,7 @@ def test_a_dry_run_says_what_there_is_and_writes_nothing(world: World) -> None:
     ]
     (reply,) = map(json.loads, out.splitlines())
     assert reply["request"]["dry_run"] is True
-    for table in ("runs", "objects", "listed_hours", "event_ids"):
+    for table in ("runs", "newest_objects", "listed_hours", "event_ids"):
         assert world.query(f"SELECT count(*) FROM etl.{table}") == [(0,)]
 
 
@@ -97,7 +97,7 @@ def test_a_backfill_that_is_stopped_loses_nothing_and_the_next_one_goes_on(
     fill(world)
     process = world.command(*RANGE, ETL_CHUNK_OBJECTS="1")
     deadline = time.monotonic() + 60
-    while not world.query("SELECT 1 FROM etl.objects WHERE status = 'loaded' LIMIT 1"):
+    while not world.query("SELECT 1 FROM etl.object_versions WHERE status = 'loaded' LIMIT 1"):
         assert process.poll() is None, "it was over before it was stopped"
         assert time.monotonic() < deadline, "nothing was loaded"
         time.sleep(0.005)

@@ -32,7 +32,7 @@ def exact(world: World) -> None:
     assert world.query("SELECT count(*), count(DISTINCT event_id) FROM etl.event_ids") == [
         (OBJECTS + 1, OBJECTS + 1)
     ]
-    assert world.query("SELECT status, count(*) FROM etl.objects GROUP BY 1") == [
+    assert world.query("SELECT status, count(*) FROM etl.newest_objects GROUP BY 1") == [
         ("loaded", OBJECTS)
     ]
     assert world.query("SELECT count(*) FROM etl.duplicates") == [(OBJECTS - 1,)]
@@ -138,7 +138,7 @@ def settle(world: World, sets: int) -> None:
     stored = world.query("SELECT event_name, count(*) FROM public.clickstream_events GROUP BY 1")
     assert dict(stored) == {"a": 3 * sets, "s": sets}
     assert world.query("SELECT count(*) FROM etl.duplicates") == [(2 * sets,)]
-    assert world.query("SELECT status, count(*) FROM etl.objects GROUP BY 1") == [
+    assert world.query("SELECT status, count(*) FROM etl.newest_objects GROUP BY 1") == [
         ("loaded", 3 * sets)
     ]
 

@@ -166,7 +166,7 @@ def test_an_object_deleted_after_it_was_listed_is_gone(
     reply = world.load({})
     assert reply["result"] == "loaded"
     assert (reply["objects"]["loaded"], reply["objects"]["gone"]) == (1, 1)
-    assert world.query("SELECT status FROM etl.objects ORDER BY object_key") == [
+    assert world.query("SELECT status FROM etl.newest_objects ORDER BY object_key") == [
         ("loaded",),
         ("gone",),
     ]
@@ -176,11 +176,11 @@ def test_a_pending_object_that_was_deleted_meanwhile_is_gone(world: World) -> No
     for number in range(3):
         world.put(f"{HOUR}/event-{number}.json", event("click", number))
     assert world.load({}, ETL_RUN_OBJECTS="2")["result"] == "partial"
-    (pending,) = world.query("SELECT object_key FROM etl.objects WHERE status = 'pending'")
+    (pending,) = world.query("SELECT object_key FROM etl.pending_objects")
     world.s3.delete_object(Bucket=BUCKET, Key=pending[0])
     reply = world.load({})
     assert (reply["result"], reply["objects"]["gone"]) == ("loaded", 1)
-    assert world.query("SELECT status FROM etl.objects ORDER BY 1") == [
+    assert world.query("SELECT status FROM etl.newest_objects ORDER BY 1") == [
         ("gone",),
         ("loaded",),
         ("loaded",),
@@ -200,7 +200,7 @@ def test_a_loaded_object_that_is_deleted_while_it_is_reloaded_stays_loaded(
 
     monkeypatch.setattr(Run, "_load", load)
     assert world.load({"reload": True})["result"] == "loaded"
-    assert world.query("SELECT status, records_read FROM etl.objects") == [("loaded", 1)]
+    assert world.query("SELECT status, records_read FROM etl.object_versions") == [("loaded", 1)]
 
 
 def test_an_old_version_under_its_key_again_decides_what_the_key_is(world: World) -> None:
@@ -236,7 +236,7 @@ def test_the_version_is_of_the_read_not_of_the_listing(
         monkeypatch.setenv(name, value)
     assert world.names() == ["new"]
     read = world.s3.head_object(Bucket=BUCKET, Key=f"{HOUR}/event-1.json")["ETag"].strip('"')
-    assert world.query("SELECT etag, status FROM etl.objects") == [(read, "loaded")]
+    assert world.query("SELECT etag, status FROM etl.object_versions") == [(read, "loaded")]
     assert world.load({})["events"] == {}
 
 
@@ -253,7 +253,7 @@ def test_what_cannot_load_goes_to_quarantine_and_the_rest_loads(world: World) ->
     large = world.s3.head_object(Bucket=BUCKET, Key=f"{HOUR}/large.json")["ETag"].strip('"')
     assert world.query(
         "SELECT o.object_key, q.position, q.reason_code, convert_from(q.sample, 'UTF8')"
-        " FROM etl.quarantine AS q INNER JOIN etl.objects AS o USING (object_id)"
+        " FROM etl.quarantine AS q INNER JOIN etl.object_versions AS o USING (object_id)"
         " WHERE o.object_key NOT LIKE '%cut.gz' AND (o.object_key NOT LIKE '%large.json'"
         f" OR o.etag = '{large}') ORDER BY 1, 2"
     ) == [

@@ -108,7 +108,8 @@ def test_make_erase_takes_a_visitor_out_of_everything(demo: Running, people: Peo
     assert demo.sql(count) == 1
     assert demo.sql("SELECT count(*) FROM etl.erased_copies") == 0
     assert (
-        demo.sql(f"SELECT to_json(status) FROM etl.objects WHERE object_key = '{key}'") == "loaded"
+        demo.sql(f"SELECT to_json(status) FROM etl.newest_objects WHERE object_key = '{key}'")
+        == "loaded"
     )
     left = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
     assert json.loads(left) == lines[1]

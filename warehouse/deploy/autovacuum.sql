@@ -19,10 +19,7 @@ ALTER TABLE etl.event_facts SET (
     autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000,
     autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02
 );
--- Smaller rows of the same kind: an object for some events, a client for some sessions.
-ALTER TABLE etl.objects SET (
-    autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 20000
-);
+-- Smaller rows of the same kind: a client for some sessions.
 ALTER TABLE etl.visitors SET (
     autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 20000
 );

@@ -285,13 +285,40 @@ BEGIN ATOMIC
         q.quarantine_id, o.object_key, q.position, q.reason_code, left(etl.sample_text(q.sample), 1000),
         q.quarantined_at, q.run_id
     FROM etl.quarantine AS q
-    INNER JOIN etl.newest_objects AS o ON o.object_id = q.object_id
+    INNER JOIN etl.object_versions AS o ON o.object_id = q.object_id AND NOT o.is_superseded
     WHERE q.resolved_at IS NULL AND (rejects.reason IS NULL OR q.reason_code = rejects.reason)
     ORDER BY q.quarantine_id DESC
     LIMIT least(rejects.max_rows, 1000);
 END;
 COMMENT ON FUNCTION dashboard.rejects(text, integer)
 IS 'Open rejects of the newest version of each key, the newest first: which object, where in it, why, and how it begins.';
+
+CREATE FUNCTION etl.event_lineage(event_id uuid)
+RETURNS TABLE (
+    object_key text, etag text, object_position integer, size_bytes bigint, last_modified timestamptz,
+    event_at timestamptz, run_id bigint, loaded_at timestamptz, role text
+)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT
+        o.object_key, o.etag, w.object_position, o.size_bytes, o.last_modified, w.event_at, o.run_id, r.started_at,
+        w.role
+    FROM (
+        SELECT i.object_id, i.position AS object_position, i.event_timestamp AS event_at, 'stored' AS role, 1 AS place
+        FROM etl.event_ids AS i WHERE i.event_id = event_lineage.event_id
+        UNION ALL
+        SELECT
+            d.object_id, d.position, i.event_timestamp, CASE WHEN d.is_conflict THEN 'conflict' ELSE 'duplicate' END, 2
+        FROM etl.duplicates AS d INNER JOIN etl.event_ids AS i ON i.event_id = d.event_id
+        WHERE d.event_id = event_lineage.event_id
+    ) AS w
+    INNER JOIN etl.object_versions AS o ON o.object_id = w.object_id
+    LEFT JOIN etl.runs AS r ON r.run_id = o.run_id
+    ORDER BY w.place, o.object_id, w.object_position;
+END;
+COMMENT ON FUNCTION etl.event_lineage(uuid)
+IS 'Where an event came from: the object and place that was stored, then every copy (duplicate, or conflict: one that differs).';
 
 CREATE FUNCTION dashboard.event_source(event_id uuid)
 RETURNS TABLE (
@@ -302,24 +329,16 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT
-        o.object_key, o.etag, w.object_position, o.size_bytes, o.last_modified, w.event_at, o.run_id, r.started_at,
-        w.role
-    FROM (
-        SELECT i.object_id, i.position AS object_position, i.event_timestamp AS event_at, 'stored' AS role, 1 AS place
-        FROM etl.event_ids AS i WHERE i.event_id = event_source.event_id
-        UNION ALL
-        SELECT
-            d.object_id, d.position, i.event_timestamp, CASE WHEN d.is_conflict THEN 'conflict' ELSE 'duplicate' END, 2
-        FROM etl.duplicates AS d INNER JOIN etl.event_ids AS i ON i.event_id = d.event_id
-        WHERE d.event_id = event_source.event_id
-    ) AS w
-    INNER JOIN etl.objects AS o ON o.object_id = w.object_id
-    LEFT JOIN etl.runs AS r ON r.run_id = o.run_id
-    ORDER BY w.place, o.object_id, w.object_position
+        l.object_key, l.etag, l.object_position, l.size_bytes, l.last_modified, l.event_at, l.run_id, l.loaded_at,
+        l.role
+    FROM etl.event_lineage(event_source.event_id) WITH ORDINALITY AS l (
+        object_key, etag, object_position, size_bytes, last_modified, event_at, run_id, loaded_at, role, line
+    )
+    ORDER BY l.line
     LIMIT 100;
 END;
 COMMENT ON FUNCTION dashboard.event_source(uuid)
-IS 'Where an event came from: the object and place that was stored, then up to 99 copies (duplicate, or conflict: one that differs).';
+IS 'The first 100 lines of an event''s lineage.';
 
 GRANT EXECUTE ON FUNCTION
 dashboard.rejects(text, integer),

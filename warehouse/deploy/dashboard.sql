@@ -1286,8 +1286,7 @@ BEGIN ATOMIC
             coalesce(sum(n.objects) FILTER (WHERE n.status = 'pending'), 0)::bigint AS pending,
             coalesce(sum(n.objects) FILTER (WHERE n.status = 'gone'), 0)::bigint AS gone,
             CASE WHEN bool_or(n.status = 'pending' AND n.objects > 0) THEN (
-                SELECT min(o.listed_at) FROM etl.newest_objects AS o
-                WHERE o.key_hour = n.key_hour AND o.status = 'pending'
+                SELECT min(o.listed_at) FROM etl.pending_objects AS o WHERE o.key_hour = n.key_hour
             ) END AS pending_since
         FROM etl.object_counts AS n
         WHERE
@@ -1348,7 +1347,7 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT q.reason_code, count(DISTINCT q.object_id), count(*), max(q.quarantined_at)
     FROM etl.quarantine AS q
-    INNER JOIN etl.newest_objects AS o ON o.object_id = q.object_id
+    INNER JOIN etl.object_versions AS o ON o.object_id = q.object_id AND NOT o.is_superseded
     WHERE q.resolved_at IS NULL
     GROUP BY q.reason_code
     ORDER BY 3 DESC, 1;
@@ -1406,5 +1405,8 @@ dashboard.quarantine_summary(),
 dashboard.filter_values(text),
 dashboard.load_marker()
 TO dashboard_reader;
+
+-- The ledger of before: nothing reads it any more.
+DROP TABLE etl.objects;
 
 COMMIT;

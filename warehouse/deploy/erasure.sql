@@ -400,7 +400,7 @@ BEGIN
             SELECT coalesce(jsonb_agg(
                 jsonb_build_object('key', o.object_key, 'etag', o.etag, 'position', q.position) ORDER BY q.quarantine_id
             ), '[]')
-            FROM etl.quarantine AS q INNER JOIN etl.objects AS o ON o.object_id = q.object_id
+            FROM etl.quarantine AS q INNER JOIN etl.object_versions AS o ON o.object_id = q.object_id
             WHERE q.quarantine_id = ANY (rejects)
         )
     );
@@ -409,7 +409,7 @@ BEGIN
         'counts', counts,
         'objects', (
             SELECT coalesce(jsonb_agg(jsonb_build_object('key', o.object_key, 'etag', o.etag) ORDER BY o.object_id), '[]')
-            FROM etl.objects AS o
+            FROM etl.object_versions AS o
             WHERE o.object_id IN (
                 SELECT c.object_id FROM etl.erased_copies AS c WHERE c.event_id = ANY (ids)
                 UNION
@@ -488,7 +488,10 @@ BEGIN
         FROM
             unnest(receipts) AS r (value)
             CROSS JOIN LATERAL jsonb_array_elements(r.value -> 'rejects') AS j (value)
-            INNER JOIN etl.objects AS o ON o.object_key = j.value ->> 'key' AND o.etag = j.value ->> 'etag'
+            INNER JOIN etl.object_versions AS o
+                ON
+                    o.key_day = etl.day_of_key(j.value ->> 'key') AND o.object_key = j.value ->> 'key'
+                    AND o.etag = j.value ->> 'etag'
             INNER JOIN etl.quarantine AS q
                 ON q.object_id = o.object_id AND q.position IS NOT DISTINCT FROM (j.value ->> 'position')::integer
         WHERE q.sample <> ''
@@ -519,7 +522,7 @@ BEGIN
         array_agg(DISTINCT o.object_id), o.object_key,
         coalesce(array_agg(DISTINCT c.event_id) FILTER (WHERE c.event_id IS NOT NULL), '{}'),
         coalesce(array_agg(DISTINCT encode(c.sample_hash, 'hex')) FILTER (WHERE c.sample_hash IS NOT NULL), '{}')
-    FROM etl.erased_copies AS c INNER JOIN etl.objects AS o ON o.object_id = c.object_id
+    FROM etl.erased_copies AS c INNER JOIN etl.object_versions AS o ON o.object_id = c.object_id
     GROUP BY o.object_key
     ORDER BY min(o.object_id);
 END
@@ -538,7 +541,7 @@ BEGIN
     -- A reject whose record is no more is none; only those of others stay.
     UPDATE etl.quarantine AS q SET resolved_at = clock_timestamp()
     WHERE q.object_id = ANY (ids) AND q.resolved_at IS NULL AND (q.sample = '' OR q.object_id = ANY (gone));
-    UPDATE etl.objects AS o SET status = CASE WHEN o.object_id = ANY (gone) THEN 'gone' ELSE 'loaded' END
+    UPDATE etl.object_versions AS o SET status = CASE WHEN o.object_id = ANY (gone) THEN 'gone' ELSE 'loaded' END
     WHERE
         o.object_id = ANY (ids) AND o.status = 'quarantined'
         AND NOT EXISTS (SELECT FROM etl.quarantine AS q WHERE q.object_id = o.object_id AND q.resolved_at IS NULL);

@@ -7,10 +7,36 @@ SET LOCAL ROLE dwh_owner;
 -- A run that is under way ends first; the next one finds the new functions.
 SELECT pg_advisory_xact_lock(hashtext('etl_loader'));
 
--- What the functions of before have listed since the versions were settled.
+-- The ledger moves. The old table goes with the last function that reads it.
+SELECT etl.ensure_ledger(ARRAY(SELECT DISTINCT etl.day_of_key(o.object_key) FROM etl.objects AS o WHERE o.status <> 'pending'));
+INSERT INTO etl.object_versions (
+    object_id, last_modified, key_hour, size_bytes, run_id, key_day, records_read, status, object_key, etag
+)
+SELECT
+    o.object_id, o.last_modified, o.key_hour, o.size_bytes, o.run_id, etl.day_of_key(o.object_key), o.records_read,
+    o.status, o.object_key, o.etag
+FROM etl.objects AS o
+WHERE o.status <> 'pending'
+ORDER BY o.object_id;
+INSERT INTO etl.pending_objects (object_key, etag, last_modified, size_bytes, key_hour, run_id, listed_at)
+SELECT o.object_key, o.etag, o.last_modified, o.size_bytes, o.key_hour, o.run_id, o.listed_at
+FROM etl.newest_objects AS o
+WHERE o.status = 'pending';
+SELECT setval('etl.object_numbers', max(o.object_id)) FROM etl.objects AS o;
 SELECT etl.settle_versions(ARRAY(
     SELECT o.object_key FROM etl.objects AS o GROUP BY o.object_key HAVING count(*) > 1
 ));
+ANALYZE etl.object_versions, etl.pending_objects;
+
+CREATE OR REPLACE VIEW etl.newest_objects AS
+SELECT
+    o.object_id, o.object_key, o.etag, o.last_modified, o.size_bytes, o.key_hour, o.status, o.run_id,
+    NULL::timestamptz AS listed_at
+FROM etl.object_versions AS o
+WHERE NOT o.is_superseded
+UNION ALL
+SELECT NULL, p.object_key, p.etag, p.last_modified, p.size_bytes, p.key_hour, 'pending', p.run_id, p.listed_at
+FROM etl.pending_objects AS p;
 
 -- Made anew by a later change.
 DROP FUNCTION etl.erase(text, text);
@@ -45,8 +71,8 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT k.number::integer, o.object_id IS NOT NULL
     FROM unnest(unknown_objects.keys, unknown_objects.etags) WITH ORDINALITY AS k (key, etag, number)
-    LEFT JOIN etl.objects AS o
-        ON o.object_key = k.key AND o.etag = k.etag AND o.status IN ('loaded', 'quarantined')
+    LEFT JOIN etl.object_versions AS o
+        ON o.key_day = etl.day_of_key(k.key) AND o.object_key = k.key AND o.etag = k.etag AND o.status <> 'gone'
     WHERE
         o.object_id IS NULL
         OR o.is_superseded;
@@ -54,15 +80,16 @@ END;
 COMMENT ON FUNCTION etl.unknown_objects(text[], text[])
 IS 'Ordinals (from 1) of the versions that the ledger does not hold as loaded or quarantined, or holds (is_held) but not as the newest of their key.';
 
--- Not ORDER BY and LIMIT: before the table's first statistics that walks its primary key for every new key.
-CREATE OR REPLACE FUNCTION etl.hour_of_key(key text, otherwise timestamptz) RETURNS timestamptz
+CREATE FUNCTION etl.versions_of(keys text[])
+RETURNS TABLE (object_id bigint, object_key text, etag text, key_hour timestamptz, is_read boolean)
 LANGUAGE sql STABLE
-RETURN coalesce(
-    (SELECT (array_agg(o.key_hour ORDER BY o.object_id))[1] FROM etl.objects AS o WHERE o.object_key = key),
-    otherwise
-);
-COMMENT ON FUNCTION etl.hour_of_key(text, timestamptz)
-IS 'Hour that a key was booked in when it was first listed, or another for a new key.';
+BEGIN ATOMIC
+    SELECT o.object_id, o.object_key, o.etag, o.key_hour, o.status <> 'gone'
+    FROM (SELECT DISTINCT unnest(versions_of.keys) AS object_key) AS k
+    INNER JOIN etl.object_versions AS o
+        ON o.key_day = etl.day_of_key(k.object_key) AND o.object_key = k.object_key;
+END;
+COMMENT ON FUNCTION etl.versions_of(text[]) IS 'Every version of some keys that the ledger has.';
 
 CREATE OR REPLACE FUNCTION etl.begin_chunk() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
@@ -73,6 +100,66 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.begin_chunk() IS 'Empties staging inside the caller''s transaction.';
+
+CREATE FUNCTION etl.book_objects(run bigint) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    known text[];
+BEGIN
+    PERFORM etl.ensure_ledger(ARRAY(SELECT DISTINCT etl.day_of_key(s.object_key) FROM etl.staged_objects AS s));
+    -- A key stays in the hour that it was listed in first.
+    UPDATE etl.staged_objects AS s SET key_hour = p.key_hour
+    FROM etl.pending_objects AS p WHERE p.object_key = s.object_key AND p.key_hour <> s.key_hour;
+    -- Hardly any key has been read before: what follows of other versions is for those alone.
+    known := ARRAY(
+        SELECT DISTINCT v.object_key
+        FROM etl.versions_of(ARRAY(SELECT s.object_key FROM etl.staged_objects AS s)) AS v
+    );
+    IF cardinality(known) > 0 THEN
+        UPDATE etl.staged_objects AS s SET key_hour = v.key_hour
+        FROM etl.versions_of(known) AS v WHERE v.object_key = s.object_key;
+        UPDATE etl.staged_objects AS s SET object_id = v.object_id
+        FROM etl.versions_of(known) AS v WHERE v.object_key = s.object_key AND v.etag = s.etag;
+        -- What was read before is not gone when it is deleted; read again with the same end it stays as it is.
+        UPDATE etl.object_versions AS o
+        SET
+            status = s.status, records_read = s.records_read,
+            last_modified = greatest(o.last_modified, s.last_modified),
+            run_id = CASE WHEN (o.status, o.records_read) = (s.status, s.records_read) THEN o.run_id ELSE run END
+        FROM etl.staged_objects AS s
+        WHERE
+            o.object_id = s.object_id AND o.key_day = etl.day_of_key(s.object_key) AND s.status <> 'gone'
+            AND (o.status, o.records_read, o.last_modified)
+            IS DISTINCT FROM (s.status, s.records_read, greatest(o.last_modified, s.last_modified));
+    END IF;
+    WITH added AS (
+        INSERT INTO etl.object_versions AS o (
+            last_modified, key_hour, size_bytes, run_id, key_day, records_read, status, object_key, etag
+        )
+        SELECT DISTINCT ON (s.object_key, s.etag)
+            s.last_modified, s.key_hour, s.size_bytes, run, etl.day_of_key(s.object_key), s.records_read, s.status,
+            s.object_key, s.etag
+        FROM etl.staged_objects AS s
+        WHERE s.object_id IS NULL
+        ORDER BY s.object_key, s.etag
+        RETURNING o.object_id, o.object_key, o.etag
+    )
+
+    UPDATE etl.staged_objects AS s SET object_id = a.object_id
+    FROM added AS a WHERE a.object_key = s.object_key AND a.etag = s.etag;
+    -- A version of the key that was never read has been replaced by this one.
+    DELETE FROM etl.pending_objects AS p USING etl.staged_objects AS s WHERE p.object_key = s.object_key;
+    IF cardinality(known) > 0 OR EXISTS (
+        SELECT FROM etl.staged_objects AS s GROUP BY s.object_key HAVING count(DISTINCT s.etag) > 1
+    ) THEN
+        PERFORM etl.settle_versions(ARRAY(SELECT s.object_key FROM etl.staged_objects AS s));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION etl.book_objects(bigint)
+IS 'Books the staged objects in the ledger, gives staging their numbers, and takes their keys out of what is pending.';
 
 CREATE FUNCTION etl.note_stored(ids uuid[]) RETURNS void
 LANGUAGE plpgsql
@@ -157,26 +244,7 @@ BEGIN
     ANALYZE etl.staged_objects;
 
     -- The ledger first: everything below refers to its numbers.
-    INSERT INTO etl.objects AS o (
-        object_key, etag, last_modified, size_bytes, key_hour, status, records_read, run_id
-    )
-    SELECT DISTINCT ON (s.object_key, s.etag)
-        s.object_key, s.etag, s.last_modified, s.size_bytes, etl.hour_of_key(s.object_key, s.key_hour),
-        s.status, s.records_read, run
-    FROM etl.staged_objects AS s
-    ORDER BY s.object_key, s.etag
-    ON CONFLICT (object_key, etag) DO UPDATE
-    SET
-        status = excluded.status, records_read = excluded.records_read, run_id = excluded.run_id,
-        last_modified = greatest(o.last_modified, excluded.last_modified)
-    WHERE excluded.status <> 'gone' OR o.status = 'pending';
-    UPDATE etl.staged_objects AS s SET object_id = o.object_id
-    FROM etl.objects AS o WHERE o.object_key = s.object_key AND o.etag = s.etag;
-    -- An older version of the key that was never loaded has been replaced by this one.
-    DELETE FROM etl.objects AS o USING etl.staged_objects AS s
-    WHERE o.object_key = s.object_key AND o.etag <> s.etag AND o.status = 'pending';
-    PERFORM etl.settle_versions(ARRAY(SELECT s.object_key FROM etl.staged_objects AS s));
-
+    PERFORM etl.book_objects(run);
     erased := etl.set_aside_erased();
     DELETE FROM etl.staged_events AS e WHERE e.event_timestamp < edge;
     GET DIAGNOSTICS expired = ROW_COUNT;
@@ -295,36 +363,55 @@ CREATE OR REPLACE FUNCTION etl.record_listing(
     run_id bigint, hours timestamptz[], pending_keys text[], pending_etags text[],
     pending_last_modified timestamptz[], pending_sizes bigint[], pending_hours timestamptz[]
 ) RETURNS void
-LANGUAGE sql SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    INSERT INTO etl.objects AS o (
-        object_key, etag, last_modified, size_bytes, key_hour, status, run_id
-    )
-    SELECT
-        p.key, p.etag, p.last_modified, p.size_bytes, etl.hour_of_key(p.key, p.hour_at), 'pending',
-        record_listing.run_id
-    FROM unnest(
-        record_listing.pending_keys, record_listing.pending_etags, record_listing.pending_last_modified,
-        record_listing.pending_sizes, record_listing.pending_hours
-    ) AS p (key, etag, last_modified, size_bytes, hour_at)
-    ON CONFLICT (object_key, etag) DO UPDATE
-    SET
-        last_modified = greatest(o.last_modified, excluded.last_modified),
-        status = CASE o.status WHEN 'gone' THEN 'pending' ELSE o.status END,
-        listed_at = CASE o.status WHEN 'gone' THEN excluded.listed_at ELSE o.listed_at END,
-        run_id = CASE WHEN o.status IN ('pending', 'gone') THEN excluded.run_id ELSE o.run_id END;
+AS $$
+#variable_conflict use_column
+DECLARE
+    known text[] := ARRAY(SELECT DISTINCT v.object_key FROM etl.versions_of(pending_keys) AS v);
+BEGIN
+    IF cardinality(known) > 0 THEN
+        -- A version that was read and comes back: what was pending of its key has been replaced.
+        WITH back AS (
+            UPDATE etl.object_versions AS o SET last_modified = greatest(o.last_modified, p.last_modified)
+            FROM unnest(pending_keys, pending_etags, pending_last_modified) AS p (key, etag, last_modified)
+            WHERE
+                o.key_day = etl.day_of_key(p.key) AND o.object_key = p.key AND o.etag = p.etag AND o.status <> 'gone'
+            RETURNING o.object_key
+        )
 
-    SELECT etl.settle_versions(record_listing.pending_keys);
+        DELETE FROM etl.pending_objects AS p USING back AS b WHERE p.object_key = b.object_key;
+    END IF;
+    INSERT INTO etl.pending_objects AS o (object_key, etag, last_modified, size_bytes, key_hour, run_id)
+    SELECT DISTINCT ON (p.key)
+        p.key, p.etag, p.last_modified, p.size_bytes, coalesce(v.key_hour, p.hour_at), record_listing.run_id
+    FROM unnest(
+        pending_keys, pending_etags, pending_last_modified, pending_sizes, pending_hours
+    ) AS p (key, etag, last_modified, size_bytes, hour_at)
+    LEFT JOIN (
+        SELECT k.object_key, min(k.key_hour) AS key_hour, array_agg(k.etag) FILTER (WHERE k.is_read) AS read_etags
+        FROM etl.versions_of(known) AS k GROUP BY k.object_key
+    ) AS v ON v.object_key = p.key
+    WHERE p.etag <> ALL (coalesce(v.read_etags, '{}'))
+    ORDER BY p.key, p.last_modified DESC
+    ON CONFLICT (object_key) DO UPDATE
+    SET
+        etag = excluded.etag, last_modified = excluded.last_modified, size_bytes = excluded.size_bytes,
+        run_id = excluded.run_id,
+        listed_at = CASE WHEN o.etag = excluded.etag THEN o.listed_at ELSE excluded.listed_at END;
+    IF cardinality(known) > 0 THEN
+        PERFORM etl.settle_versions(known);
+    END IF;
 
     INSERT INTO etl.listed_hours AS l (hour_at, listed_at, run_id)
     SELECT DISTINCT h.hour_at, r.started_at, r.run_id
-    FROM unnest(record_listing.hours) AS h (hour_at)
+    FROM unnest(hours) AS h (hour_at)
     CROSS JOIN etl.runs AS r
     WHERE r.run_id = record_listing.run_id
     ON CONFLICT (hour_at) DO UPDATE SET listed_at = excluded.listed_at, run_id = excluded.run_id
     WHERE l.listed_at < excluded.listed_at;
-END;
+END
+$$;
 COMMENT ON FUNCTION etl.record_listing(bigint, timestamptz[], text[], text[], timestamptz[], bigint[], timestamptz[])
 IS 'Books the hours that a run listed whole, and the objects seen there but not loaded yet, or held but newest again.';
 
@@ -334,10 +421,8 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT o.object_key, o.etag, o.last_modified, o.size_bytes, o.key_hour
-    FROM etl.newest_objects AS o
-    WHERE
-        o.status = 'pending' AND o.key_hour IN (SELECT unnest(unseen_objects.hours))
-        AND o.run_id <> unseen_objects.run_id;
+    FROM etl.pending_objects AS o
+    WHERE o.key_hour IN (SELECT unnest(unseen_objects.hours)) AND o.run_id <> unseen_objects.run_id;
 END;
 COMMENT ON FUNCTION etl.unseen_objects(bigint, timestamptz[])
 IS 'Pending objects that a run did not see although it listed their hours whole: only a read can tell what became of them.';
@@ -348,8 +433,8 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT o.object_key, o.etag, o.last_modified, o.size_bytes, o.key_hour
-    FROM etl.newest_objects AS o
-    WHERE o.status = 'quarantined';
+    FROM etl.object_versions AS o
+    WHERE o.status = 'quarantined' AND NOT o.is_superseded;
 END;
 COMMENT ON FUNCTION etl.quarantined_objects() IS 'Objects whose newest version has an open reject.';
 
@@ -370,7 +455,7 @@ BEGIN ATOMIC
             WHERE l.hour_at = h.hour_at AND l.listed_at >= h.hour_at + interval '3 hours'
         )
         OR EXISTS (
-            SELECT FROM etl.newest_objects AS o WHERE o.key_hour = h.hour_at AND o.status = 'pending'
+            SELECT FROM etl.pending_objects AS o WHERE o.key_hour = h.hour_at
         );
 END;
 COMMENT ON FUNCTION etl.window_start(timestamptz)
@@ -423,6 +508,58 @@ $$;
 COMMENT ON FUNCTION etl.drop_expired_rollups()
 IS 'Removes rollups of the months before the edge of their own setting, never of events that are kept; first-seen stays.';
 
+CREATE FUNCTION etl.expired_ledger(edge timestamptz) RETURNS TABLE (name text, month_at timestamptz)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $$
+DECLARE
+    is_needed boolean;
+BEGIN
+    -- Two months more than the events: a key that the daily listing of weeks shows has to be known.
+    FOR name, month_at IN
+        SELECT p.name, p.month_at
+        FROM (
+            SELECT c.relname::text AS name, to_timestamp(right(c.relname, 7), 'YYYY_MM') AS month_at
+            FROM pg_inherits AS i INNER JOIN pg_class AS c ON c.oid = i.inhrelid
+            WHERE i.inhparent = 'etl.object_versions'::regclass
+        ) AS p
+        WHERE p.month_at + interval '3 months' <= edge
+        ORDER BY p.month_at
+    LOOP
+        -- No event is later than its object by more than five minutes: an object written since may hold kept ones.
+        EXECUTE format(
+            'SELECT EXISTS (SELECT FROM etl.%I AS o WHERE o.last_modified >= $1 - interval ''5 minutes'') '
+            'OR EXISTS (SELECT FROM etl.%I AS o INNER JOIN etl.erased_copies AS c ON c.object_id = o.object_id)',
+            name, name
+        ) INTO is_needed USING edge;
+        CONTINUE WHEN is_needed;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl.expired_ledger(timestamptz)
+IS 'Months of the ledger whose objects hold nothing that is kept before an edge, nor anything erased that has to be cleaned.';
+
+CREATE FUNCTION etl.drop_expired_ledger(edge timestamptz) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part text;
+BEGIN
+    -- Samples are raw data as well: a reject is kept as long as an event of its object would be.
+    DELETE FROM etl.quarantine AS q USING etl.object_versions AS o
+    WHERE o.object_id = q.object_id AND o.last_modified < edge;
+    UPDATE etl.object_versions AS o SET status = 'loaded' WHERE o.status = 'quarantined' AND o.last_modified < edge;
+    FOR part IN SELECT l.name FROM etl.expired_ledger(edge) AS l LOOP
+        EXECUTE format('DROP TABLE etl.%I', part);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION etl.drop_expired_ledger(timestamptz)
+IS 'Drops rejects of objects that were written before the retention edge, and the ledger''s months long before it; counts of keys stay.';
+
 CREATE OR REPLACE FUNCTION etl.drop_expired() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -445,12 +582,15 @@ BEGIN
         WHERE i.event_id = d.event_id AND i.event_timestamp < edge;
         DELETE FROM etl.event_ids AS i WHERE i.event_timestamp < edge;
     END IF;
+    IF edge IS NOT NULL THEN
+        PERFORM etl.drop_expired_ledger(edge);
+    END IF;
     PERFORM etl.drop_expired_rollups();
     RETURN dropped;
 END
 $$;
 COMMENT ON FUNCTION etl.drop_expired()
-IS 'Drops the month partitions before the retention edge with their ids, freezes the sessions they belong to, and returns how many.';
+IS 'Drops the month partitions before the retention edge with their ids, freezes the sessions they belong to, and returns how many; rejects and ledger follow.';
 
 CREATE FUNCTION etl.retention_plan(months integer, rollup_months integer DEFAULT NULL)
 RETURNS TABLE (what text, name text, from_at timestamptz, to_at timestamptz, row_count bigint, bytes bigint)
@@ -461,21 +601,28 @@ AS $$
 DECLARE
     edge timestamptz := date_trunc('month', now()) - make_interval(months => months);
     rollups timestamptz := etl.rollup_edge(edge, rollup_months);
+    kept_in text;
     counted record;
 BEGIN
     IF least(months, rollup_months) < 1 THEN
         RAISE EXCEPTION 'events and rollups are kept for a month at least' USING HINT = 'NULL keeps all of them.';
     END IF;
-    FOR what, name, from_at, to_at IN
-        SELECT 'events', p.name, p.month_at, p.month_at + interval '1 month' FROM etl.expired_partitions(edge) AS p
+    FOR what, kept_in, name, from_at, to_at IN
+        SELECT 'events', 'public', p.name, p.month_at, p.month_at + interval '1 month' FROM etl.expired_partitions(edge) AS p
+        UNION ALL
+        SELECT 'ledger', 'etl', l.name, l.month_at, l.month_at + interval '1 month' FROM etl.expired_ledger(edge) AS l
     LOOP
-        EXECUTE format('SELECT count(*), pg_total_relation_size(%L) FROM public.%I', 'public.' || name, name)
+        EXECUTE format('SELECT count(*), pg_total_relation_size(%L) FROM %I.%I', kept_in || '.' || name, kept_in, name)
         INTO row_count, bytes;
         RETURN NEXT;
     END LOOP;
     FOR counted IN
         SELECT 'frozen' AS what, 'session_facts' AS name, min(s.started_at) AS since, edge AS until, count(*) AS row_count
         FROM etl.session_facts AS s WHERE s.started_at < edge AND NOT s.is_frozen
+        UNION ALL
+        SELECT 'rejects', 'quarantine', min(o.last_modified), edge, count(*)
+        FROM etl.quarantine AS q INNER JOIN etl.object_versions AS o ON o.object_id = q.object_id
+        WHERE o.last_modified < edge
         UNION ALL
         SELECT 'rollups', 'session_facts', min(s.started_at), rollups, count(*)
         FROM etl.session_facts AS s WHERE s.started_at < edge AND s.started_at < rollups
@@ -498,7 +645,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION etl.retention_plan(integer, integer)
-IS 'What a retention of so many months would drop now, by month, what of sessions it would freeze, and what of rollups the second would drop. Changes nothing.';
+IS 'What a retention of so many months would drop now of events and ledger, by month, of rejects, what of sessions it would freeze, and what of rollups the second would drop. Changes nothing.';
 
 CREATE FUNCTION etl.set_retention(months integer, rollup_months integer DEFAULT NULL, dry_run boolean DEFAULT true)
 RETURNS TABLE (what text, name text, from_at timestamptz, to_at timestamptz, row_count bigint, bytes bigint)
@@ -523,6 +670,8 @@ BEGIN ATOMIC
     WHERE r.result = 'loaded' AND (r.request ->> 'full_listing')::boolean;
 END;
 COMMENT ON FUNCTION etl.last_full_listing() IS 'When a run last listed the last weeks whole.';
+
+DROP FUNCTION etl.hour_of_key(text, timestamptz);
 
 GRANT EXECUTE ON FUNCTION
 etl.start_run(jsonb),

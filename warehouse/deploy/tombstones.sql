@@ -55,7 +55,7 @@ CREATE TABLE etl.erased_copies (
     CONSTRAINT erased_copies_kind_check CHECK ((event_id IS NULL) <> (sample_hash IS NULL))
 );
 COMMENT ON TABLE etl.erased_copies IS 'Where erased events still lie in the raw bucket; rows go when the object was cleaned.';
-COMMENT ON COLUMN etl.erased_copies.object_id IS 'Object that holds one (etl.objects).';
+COMMENT ON COLUMN etl.erased_copies.object_id IS 'Object that holds one (etl.object_versions).';
 COMMENT ON COLUMN etl.erased_copies.event_id IS 'The event; NULL: a record in quarantine.';
 COMMENT ON COLUMN etl.erased_copies.sample_hash IS 'SHA-256 of the sample of a record in quarantine.';
 COMMENT ON COLUMN etl.erased_copies.is_listed IS 'Whether a cleaning of its object is under way.';

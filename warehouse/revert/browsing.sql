@@ -5,6 +5,7 @@ SET LOCAL client_min_messages = warning;
 SET LOCAL ROLE dwh_owner;
 
 DROP FUNCTION dashboard.event_source(uuid);
+DROP FUNCTION etl.event_lineage(uuid);
 DROP FUNCTION dashboard.rejects(text, integer);
 DROP FUNCTION etl.sample_text(bytea);
 DROP FUNCTION dashboard.event_export(timestamptz, timestamptz, text, jsonb);

@@ -1,12 +1,14 @@
 -- What autovacuum is told, table by table.
 BEGIN;
-SELECT plan(5);
+SELECT plan(6);
 
 SELECT is(
     ARRAY(
         SELECT c.oid::regclass::text || ' ' || o.option
         FROM pg_class AS c CROSS JOIN LATERAL unnest(c.reloptions) AS o (option)
-        WHERE c.relnamespace = 'etl'::regnamespace AND c.relpersistence = 'p' AND o.option LIKE 'autovacuum%'
+        WHERE
+            c.relnamespace = 'etl'::regnamespace AND c.relpersistence = 'p' AND NOT c.relispartition
+            AND o.option LIKE 'autovacuum%'
         ORDER BY 1
     ),
     ARRAY[
@@ -23,8 +25,6 @@ SELECT is(
         'etl.item_days autovacuum_vacuum_threshold=1000',
         'etl.name_counts autovacuum_vacuum_scale_factor=0.01',
         'etl.name_counts autovacuum_vacuum_threshold=1000',
-        'etl.objects autovacuum_vacuum_insert_scale_factor=0',
-        'etl.objects autovacuum_vacuum_insert_threshold=20000',
         'etl.segments autovacuum_vacuum_scale_factor=0.01',
         'etl.segments autovacuum_vacuum_threshold=1000',
         'etl.session_facts autovacuum_analyze_scale_factor=0.02',
@@ -61,6 +61,12 @@ SELECT is(
     (SELECT c.reloptions FROM pg_class AS c WHERE c.oid = 'public.clickstream_events_2001_02'::regclass),
     ARRAY['autovacuum_vacuum_insert_scale_factor=0', 'autovacuum_vacuum_insert_threshold=100000', 'autovacuum_freeze_min_age=0'],
     'a new partition is vacuumed by steps of rows'
+);
+SELECT etl.ensure_ledger('{2001-02-03}');
+SELECT is(
+    (SELECT c.reloptions FROM pg_class AS c WHERE c.oid = 'etl.object_versions_2001_02'::regclass),
+    ARRAY['autovacuum_vacuum_insert_scale_factor=0', 'autovacuum_vacuum_insert_threshold=20000'],
+    'and a new month of the ledger'
 );
 
 SELECT * FROM finish();

@@ -76,21 +76,21 @@ SELECT results_eq(
         ARRAY[encode(sha256('{"clientId":"c1"'), 'hex')]),
     ('b', '{00000000-0000-0000-0000-000000000001}', ARRAY[encode(sha256('{"clientId":"c1"'), 'hex')])$$, 'raw objects that hold the events wait to be cleaned'
 );
-INSERT INTO etl.erased_copies (object_id, event_id) SELECT object_id, gen_random_uuid() FROM etl.objects WHERE object_key = 'a';
+INSERT INTO etl.erased_copies (object_id, event_id) SELECT object_id, gen_random_uuid() FROM etl.object_versions WHERE object_key = 'a';
 SELECT etl.note_cleaned(
-    ARRAY(SELECT object_id FROM etl.objects), ARRAY(SELECT object_id FROM etl.objects WHERE object_key = 'b')
+    ARRAY(SELECT object_id FROM etl.object_versions), ARRAY(SELECT object_id FROM etl.object_versions WHERE object_key = 'b')
 );
 SELECT is((SELECT count(*)::int FROM etl.erased_copies), 1, 'until they are, but for what was noted since the list');
 SELECT pg_temp.load('others', ARRAY['22|2021-01-01 05:00|c2|s9|']);
-UPDATE etl.quarantine AS q SET sample = 'of another' FROM etl.objects AS o
+UPDATE etl.quarantine AS q SET sample = 'of another' FROM etl.object_versions AS o
 WHERE o.object_id = q.object_id AND o.object_key = 'others';
-SELECT etl.list_uncleaned(), etl.note_cleaned(ARRAY(SELECT object_id FROM etl.objects));
+SELECT etl.list_uncleaned(), etl.note_cleaned(ARRAY(SELECT object_id FROM etl.object_versions));
 SELECT is_empty('SELECT FROM etl.erased_copies', 'or all of it');
-SELECT results_eq('SELECT object_key, status FROM etl.objects ORDER BY object_id',
+SELECT results_eq('SELECT object_key, status FROM etl.object_versions ORDER BY object_id',
     $$VALUES ('a', 'loaded'), ('b', 'gone'), ('others', 'quarantined')$$,
     'an object whose rejects were all erased is in quarantine no longer, one that was deleted is gone');
 SELECT results_eq(
-    'SELECT o.object_key FROM etl.quarantine AS q INNER JOIN etl.objects AS o ON o.object_id = q.object_id WHERE q.resolved_at IS NULL',
+    'SELECT o.object_key FROM etl.quarantine AS q INNER JOIN etl.object_versions AS o ON o.object_id = q.object_id WHERE q.resolved_at IS NULL',
     ARRAY['others'], 'rejects of others stay open');
 
 SELECT etl.start_run('{}') AS second \gset

@@ -51,10 +51,10 @@ SELECT results_eq($$SELECT reason_code, records FROM dashboard.quarantine_summar
 SELECT results_eq($$SELECT object_key, etag, key_hour FROM etl.quarantined_objects()$$,
     $$VALUES ('day', 'e2', '2030-01-01 05:00'::timestamptz)$$, 'and it can be loaded again');
 SELECT pg_temp.put('day', 'e2', '2030-01-01 12:30', '2030-01-01 12:00', 'gone');
-SELECT is_empty($$SELECT FROM etl.objects WHERE status = 'gone'$$, 'what was read before is not gone when it is deleted');
+SELECT is_empty($$SELECT FROM etl.object_versions WHERE status = 'gone'$$, 'what was read before is not gone when it is deleted');
 SELECT results_eq($$SELECT reason_code, records FROM dashboard.quarantine_summary()$$, $$VALUES ('not_json', 1::bigint)$$,
     'and its rejects stay open');
-SELECT is((SELECT records_read FROM etl.objects WHERE etag = 'e2'), 1, 'and its records stay counted');
+SELECT is((SELECT records_read FROM etl.object_versions WHERE etag = 'e2'), 1, 'and its records stay counted');
 SELECT pg_temp.put('day', 'e4', '2030-01-01 13:30', '2030-01-01 13:00');
 SELECT is_empty($$SELECT * FROM dashboard.quarantine_summary()$$, 'the rejects of a replaced version are no more shown');
 SELECT is_empty($$SELECT * FROM etl.quarantined_objects()$$, 'nor loaded again');
@@ -73,9 +73,8 @@ SELECT results_eq(format($$SELECT object_key, etag, last_modified, size_bytes, k
 SELECT is_empty(format($$SELECT etl.unseen_objects(%s, ARRAY['2030-01-02 02:00'::timestamptz])$$, :run), 'but only in the hours that were listed');
 SELECT pg_temp.put('left', 'e1', '2030-01-02 01:30', '2030-01-02 01:00', 'gone');
 SELECT set_eq($$SELECT pg_temp.hours('2030-01-02', '2030-01-03')$$, ARRAY['01 3=0+0+2+1'], 'and is gone if it was deleted before it was loaded');
-UPDATE etl.objects SET listed_at = now() - interval '1 day' WHERE object_key = 'left';
 SELECT pg_temp.list('left', 'e1', '2030-01-02 01:30', '2030-01-02 01:00');
-SELECT set_eq($$SELECT status, listed_at > now() - interval '1 hour' FROM etl.objects WHERE object_key = 'left'$$, $$VALUES ('pending', true)$$,
+SELECT set_eq($$SELECT status, listed_at > now() - interval '1 hour' FROM etl.newest_objects WHERE object_key = 'left'$$, $$VALUES ('pending', true)$$,
     'a gone object that is listed again is pending from then on');
 
 -- What state an hour is in.
@@ -90,7 +89,7 @@ SELECT is(pg_temp.state(:'ended'), 'complete', 'listed after its end it is compl
 SELECT is(pg_temp.state(:'runs'), 'open', 'the hour that runs is open');
 SELECT pg_temp.list('late', 'e1', :'ended', :'ended');
 SELECT is(pg_temp.state(:'ended'), 'open', 'a pending object leaves its hour open');
-UPDATE etl.objects SET listed_at = now() - interval '121 minutes' WHERE object_key = 'late';
+UPDATE etl.pending_objects SET listed_at = now() - interval '121 minutes' WHERE object_key = 'late';
 SELECT is(pg_temp.state(:'ended'), 'gap', 'pending over 2 hours it is a gap');
 
 -- Where the default window begins.
@@ -107,10 +106,16 @@ SELECT is(etl.window_start('2030-06-03 12:30'), '2030-06-03 10:00'::timestamptz,
 -- All of that has left the counts right: they are kept by what changes, here they are counted.
 SELECT set_eq(
     'SELECT key_hour, status, objects FROM etl.object_counts WHERE objects <> 0',
-    $$SELECT o.key_hour, o.status, count(*) FROM etl.objects AS o WHERE NOT EXISTS (
-        SELECT FROM etl.objects AS n
-        WHERE n.object_key = o.object_key AND (n.last_modified, n.object_id) > (o.last_modified, o.object_id)
-    ) GROUP BY 1, 2$$, 'keys by hour and status are those of the newest versions'
+    $$SELECT o.key_hour, o.status, count(*) FROM etl.object_versions AS o
+    WHERE
+        NOT EXISTS (
+            SELECT FROM etl.object_versions AS n
+            WHERE n.object_key = o.object_key AND (n.last_modified, n.object_id) > (o.last_modified, o.object_id)
+        )
+        AND NOT EXISTS (SELECT FROM etl.pending_objects AS p WHERE p.object_key = o.object_key)
+    GROUP BY 1, 2
+    UNION ALL
+    SELECT p.key_hour, 'pending', count(*) FROM etl.pending_objects AS p GROUP BY 1$$, 'keys by hour and status are those of the newest versions'
 );
 SELECT cmp_ok((SELECT count(DISTINCT status)::int FROM etl.object_counts WHERE objects > 0), '>=', 2, 'of more than one kind');
 

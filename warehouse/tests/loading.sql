@@ -29,11 +29,11 @@ SELECT results_eq(
 SELECT is((SELECT event_name FROM public.clickstream_events WHERE event_id = lpad('1', 32, '0')::uuid), 'page_view',
     'within a run the smallest (LastModified, key, position) stays');
 SELECT results_eq(
-    $$SELECT o.object_key, i.position FROM etl.event_ids AS i INNER JOIN etl.objects AS o USING (object_id) ORDER BY 1, 2$$,
+    $$SELECT o.object_key, i.position FROM etl.event_ids AS i INNER JOIN etl.object_versions AS o USING (object_id) ORDER BY 1, 2$$,
     $$VALUES ('a', 1), ('b', 0), ('b', 1)$$, 'every row knows the object and position that brought it'
 );
 SELECT results_eq(
-    $$SELECT o.object_key, d.position, d.is_conflict FROM etl.duplicates AS d INNER JOIN etl.objects AS o USING (object_id)$$,
+    $$SELECT o.object_key, d.position, d.is_conflict FROM etl.duplicates AS d INNER JOIN etl.object_versions AS o USING (object_id)$$,
     $$VALUES ('a', 0, true)$$, 'a duplicate keeps its lineage'
 );
 SELECT is((SELECT count(*)::int FROM pg_temp.sessions), 2, 'one session by id, one by its client alone');
@@ -54,7 +54,7 @@ SELECT results_eq(
     $$VALUES ('0', '2')$$, 'a reload stores nothing again'
 );
 SELECT is((SELECT count(*)::int FROM etl.duplicates), 1, 'and an object is no duplicate of itself');
-SELECT is((SELECT count(*)::int FROM etl.objects), 2, 'and the ledger has one row a version');
+SELECT is((SELECT count(*)::int FROM etl.object_versions), 2, 'and the ledger has one row a version');
 SELECT set_eq(
     $$SELECT number FROM etl.unknown_objects(ARRAY['a', 'b', 'c'], ARRAY['e1', 'e2', 'e1'])$$, ARRAY[2, 3],
     'a new ETag or a new key is unknown'

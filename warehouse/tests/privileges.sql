@@ -263,9 +263,11 @@ SELECT set_eq(
     $$SELECT t.evtname::text FROM pg_event_trigger AS t UNION ALL
       SELECT g.tgrelid::regclass || ' ' || g.tgfoid::regprocedure || ' ' || g.tgname FROM pg_trigger AS g WHERE NOT g.tgisinternal$$,
     ARRAY[
-        'etl.objects etl.count_objects() objects_deleted',
-        'etl.objects etl.count_objects() objects_inserted',
-        'etl.objects etl.count_objects() objects_updated'
+        'etl.object_versions etl.count_versions() versions_deleted',
+        'etl.object_versions etl.count_versions() versions_inserted',
+        'etl.object_versions etl.count_versions() versions_updated',
+        'etl.pending_objects etl.count_pending() pending_deleted',
+        'etl.pending_objects etl.count_pending() pending_inserted'
     ],
     'nothing but the count of objects runs by itself when somebody writes'
 );

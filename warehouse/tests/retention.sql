@@ -1,6 +1,6 @@
 -- Retention: off by default, by the clock; what it dropped neither comes back nor changes a session.
 BEGIN;
-SELECT plan(28);
+SELECT plan(39);
 
 CREATE TEMPORARY VIEW sessions AS
 SELECT s.*, v.client_id FROM etl.session_facts AS s LEFT JOIN etl.visitors AS v ON v.visitor_no = s.visitor_no;
@@ -83,6 +83,51 @@ SELECT is((SELECT events FROM pg_temp.sessions WHERE session_id = 's4'), 1, 'and
 
 SELECT lives_ok('SELECT etl.set_retention(2, 1, false), etl.drop_expired()', 'unless it has an end of its own');
 SELECT is_empty(format('SELECT FROM etl.segments WHERE at < %L', :'edge'::timestamptz - interval '1 month'), 'then it goes as well');
+
+-- The ledger goes two months after the events, rejects with them.
+CREATE FUNCTION pg_temp.book(at timestamptz, name text, modified timestamptz, state text DEFAULT 'loaded') RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM etl.begin_chunk();
+    INSERT INTO etl.staged_objects (object_no, object_key, etag, last_modified, size_bytes, key_hour, status, records_read)
+    VALUES (1, to_char(at, '"events"/YYYY/MM/DD/HH24/') || name, 'e', modified, 1, at, state, 1);
+    IF state = 'quarantined' THEN
+        INSERT INTO etl.staged_rejects (object_no, position, reason_code, sample) VALUES (1, 0, 'not_json', 'x');
+    END IF;
+    PERFORM etl.apply_chunk((SELECT max(run_id) FROM etl.runs));
+END
+$$;
+CREATE FUNCTION pg_temp.months(edge timestamptz) RETURNS SETOF integer
+LANGUAGE sql AS $$
+    SELECT ((extract(YEAR FROM edge) - left(m.month, 4)::int) * 12 + extract(MONTH FROM edge) - right(m.month, 2)::int)::int
+    FROM (SELECT right(i.inhrelid::regclass::text, 7) AS month FROM pg_inherits AS i WHERE i.inhparent = 'etl.object_versions'::regclass) AS m
+    WHERE left(m.month, 4) > '1970'
+$$;
+SELECT pg_temp.book(:'edge'::timestamptz - make_interval(months => m), 'old', :'edge'::timestamptz - make_interval(months => m)) FROM generate_series(0, 6) AS m;
+SELECT pg_temp.book(:'edge'::timestamptz - interval '5 months', 'late', now());
+SELECT pg_temp.book(:'edge'::timestamptz - interval '4 months', 'erased', :'edge'::timestamptz - interval '4 months');
+INSERT INTO etl.erased_copies (object_id, event_id) SELECT object_id, gen_random_uuid() FROM etl.object_versions WHERE object_key LIKE '%erased';
+SELECT pg_temp.book(:'edge'::timestamptz - interval '1 months', 'bad', :'edge'::timestamptz - interval '1 minute', 'quarantined');
+SELECT pg_temp.book(:'edge'::timestamptz - interval '1 months', 'later', :'edge'::timestamptz, 'quarantined');
+SELECT set_eq(format('SELECT pg_temp.months(%L)', :'edge'), ARRAY[0, 1, 2, 3, 4, 5, 6], 'the ledger has a partition for each month of keys');
+SELECT set_eq(
+    $$SELECT what || ' ' || row_count FROM etl.retention_plan(2) WHERE what IN ('ledger', 'rejects')$$,
+    ARRAY['ledger 1', 'rejects 1'], 'a dry run says what of it would be dropped'
+);
+SELECT is((SELECT count(*)::int FROM etl.retention_plan(2) WHERE what = 'ledger'), 2, 'month by month');
+SELECT lives_ok('SELECT etl.set_retention(2, NULL, false), etl.drop_expired()', 'what is older');
+SELECT set_eq(format('SELECT pg_temp.months(%L)', :'edge'), ARRAY[0, 1, 2, 4, 5],
+    'goes, but not where an object was written later, nor where one has to be cleaned of something erased');
+SELECT set_eq('SELECT o.object_key LIKE ''%later'' FROM etl.quarantine AS q INNER JOIN etl.object_versions AS o USING (object_id)',
+    ARRAY[true], 'a reject of an object that was written before the edge goes as well');
+SELECT is((SELECT status FROM etl.object_versions WHERE object_key LIKE '%bad'), 'loaded', 'and its object is done with');
+SELECT is((SELECT keys::int FROM dashboard.completeness(:'edge'::timestamptz - interval '6 months', :'edge'::timestamptz - interval '6 months' + interval '1 hour')),
+    1, 'the completeness book keeps its counts');
+SELECT pg_temp.book(:'edge'::timestamptz - interval '6 months', 'again', :'edge'::timestamptz - interval '6 months');
+SELECT is((SELECT keys::int FROM dashboard.completeness(:'edge'::timestamptz - interval '6 months', :'edge'::timestamptz - interval '6 months' + interval '1 hour')),
+    1, 'and counts the month anew when keys of it are read again');
+SELECT lives_ok('SELECT etl.set_retention(NULL, NULL, false), etl.drop_expired()', 'without retention');
+SELECT set_eq(format('SELECT pg_temp.months(%L)', :'edge'), ARRAY[0, 1, 2, 4, 5, 6], 'nothing goes');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,9 +1,9 @@
 -- Verify clickstream_dw:autovacuum on pg
 BEGIN;
-SELECT 1 / (count(*) = 9)::int FROM pg_class AS c
+SELECT 1 / (count(*) = 8)::int FROM pg_class AS c
 WHERE
     c.oid IN (
-        'etl.event_ids'::regclass, 'etl.event_facts'::regclass, 'etl.objects'::regclass, 'etl.visitors'::regclass,
+        'etl.event_ids'::regclass, 'etl.event_facts'::regclass, 'etl.visitors'::regclass,
         'etl.session_facts'::regclass, 'etl.segments'::regclass, 'etl.name_counts'::regclass,
         'etl.item_days'::regclass, 'etl.first_seen'::regclass
     )

@@ -1,7 +1,6 @@
 -- Verify clickstream_dw:bookkeeping on pg
 BEGIN;
 SELECT run_id, data.result FROM etl.runs AS data WHERE false;
-SELECT object_id, object_key, etag, key_hour, status FROM etl.objects WHERE false;
 SELECT object_id, object_key, status FROM etl.newest_objects WHERE false;
 SELECT 1 / count(*) FROM etl.settings;
 SELECT event_id, erased_at FROM etl.erased_events WHERE false;
