@@ -16,6 +16,8 @@ from etl_lambda.metrics import Counts
 from etl_lambda.settings import Limits
 
 LONGEST_SECONDS = 60.0
+# A chunk of so many objects is worth a commit when the warehouse has nothing to do meanwhile.
+FEWEST_OBJECTS = 4000
 
 
 class Staging(Protocol):
@@ -35,7 +37,7 @@ class Staging(Protocol):
 
 
 class Chunks:
-    """Takes objects in order; a chunk is committed when it is large or old enough.
+    """Takes objects in order; commits chunks that are large or old enough, smaller ones while it can.
 
     `committed(objects)` is called after each commit with the number of objects in it.
     """
@@ -94,6 +96,7 @@ class Chunks:
         if (
             self._events >= self._limits.chunk_events
             or self._objects >= self._limits.chunk_objects
+            or (self._objects >= FEWEST_OBJECTS and self._is_idle)
             or time.monotonic() - self._opened_at >= LONGEST_SECONDS
         ):
             self._end()
@@ -120,6 +123,10 @@ class Chunks:
         if mapper.coerced or mapper.cleaned:
             self._coerced.update(mapper.coerced)
             self._cleaned.update(mapper.cleaned)
+
+    @property
+    def _is_idle(self) -> bool:
+        return self._under_way is None or self._under_way.done()
 
     def finish(self) -> None:
         """Commit what is left and wait for it."""

@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
@@ -82,6 +82,12 @@ def longest_idle_seconds(limits: Limits) -> int:
     return limits.request_seconds * limits.attempts + IDLE_SECONDS
 
 
+def _array(values: Iterable[object]) -> str:
+    """Return an array as its text, for a cast; a list would be sent as a constant for each element."""
+    escaped = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in escaped) + "}"
+
+
 class Warehouse:
     """One session of the loader's. Every method raises LoaderError."""
 
@@ -150,13 +156,11 @@ class Warehouse:
         """
         if not objects:
             return [], []
-        keys = [found.key for found in objects]
-        etags = [found.etag for found in objects]
         rows = sorted(
             self._all(
                 "SELECT number, is_held FROM etl.unknown_objects(%s::text[], %s::text[])",
-                keys,
-                etags,
+                _array(found.key for found in objects),
+                _array(found.etag for found in objects),
             )
         )
         lacking = [objects[number - 1] for number, is_held in rows if not is_held]
@@ -187,11 +191,11 @@ class Warehouse:
             " %s::timestamptz[], %s::bigint[], %s::timestamptz[])",
             run,
             list(hours),
-            [found.key for found in pending],
-            [found.etag for found in pending],
-            [found.last_modified for found in pending],
-            [found.size for found in pending],
-            [found.hour for found in pending],
+            _array(found.key for found in pending),
+            _array(found.etag for found in pending),
+            _array(found.last_modified for found in pending),
+            _array(found.size for found in pending),
+            _array(found.hour for found in pending),
         )
 
     def begin_chunk(self) -> None:
