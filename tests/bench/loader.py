@@ -1,4 +1,4 @@
-"""The loader's part: events one to a file, exports, re-sent events, delays, growth, memory."""
+"""The loader's part: events one to a file, exports, re-sent ones, delays, growth, memory, cold start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import obstore
 from etl_lambda.fetching import open_store
 from etl_lambda.s3_list import environment_credentials
 from etl_lambda.settings import Settings, from_environment
-from tests.bench import loads, raw, s3
+from tests.bench import cold, loads, raw, s3
 from tests.bench.base import HOME, Base
 from tests.bench.loads import DATABASE, Expected
 from tests.bench.making import BATCHES
@@ -78,7 +78,8 @@ def run(size: int) -> list[Entry]:
             rig = Rig(server, buckets, url, events, singles)
             entries = [*_singles(rig), *_exports(rig)]
             with base.serving() as large:
-                entries.insert(-2, _growth(rig, large, batch))
+                entries.append(_growth(rig, large, batch))
+            entries += [*_cold(server), _ledger(rig)]
         return entries
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -312,7 +313,9 @@ def _resent(rig: Rig) -> Iterator[None]:
     server.execute("postgres", f"DROP DATABASE IF EXISTS {RESENT} WITH (FORCE)")
     with loads.database(server):
         loads.ours(server, rig.url, "nine-of-ten", Expected(FILES, most))
-        server.execute(DATABASE, "DELETE FROM etl.objects")  # the exports have the same keys
+        server.execute(
+            DATABASE, "DELETE FROM etl.object_versions"
+        )  # the exports have the same keys
         server.execute(DATABASE, "VACUUM ANALYZE")
         server.execute("postgres", f"CREATE DATABASE {RESENT} TEMPLATE {DATABASE}")
     try:
@@ -346,6 +349,56 @@ def _growth(rig: Rig, large: KeptServer, batch: int) -> Entry:
         (f"{shown(median(on_base))} s", f"{shown(median(on_empty))} s"),
         ours_s=on_base,
         other_s=on_empty,
+    )
+
+
+def _cold(server: KeptServer) -> list[Entry]:
+    say("Start the function's package")
+    seconds, megabytes = cold.start(server)
+    return [
+        _entry(
+            "cold_start",
+            "start of Python to the first request, s",
+            median(seconds),
+            (1.0, 0.4),
+            seconds,
+            "lower",
+            (f"{shown(median(seconds))} s", ""),
+            "s",
+        ),
+        _entry(
+            "package",
+            "the function's zip, MB",
+            megabytes,
+            (20, 12),
+            [megabytes],
+            "lower",
+            (f"{shown(megabytes)} MB", ""),
+            "MB",
+        ),
+    ]
+
+
+def _ledger(rig: Rig) -> Entry:
+    """Return the bytes of an object in the ledger and its indexes, after one load of events alone."""
+    with loads.database(rig.server):
+        loads.ours(rig.server, rig.url, "singles", Expected(rig.singles, rig.singles))
+        (table, indexes) = rig.server.execute(
+            DATABASE,
+            "SELECT sum(pg_table_size(i.inhrelid)), sum(pg_indexes_size(i.inhrelid))"
+            " FROM pg_inherits AS i WHERE i.inhparent = 'etl.object_versions'::regclass",
+        )[0]
+    each = [float(size) / rig.singles for size in (table, indexes)]
+    return Entry(
+        name="loader.ledger_bytes",
+        value=sum(each),
+        bar=None,
+        better="lower",
+        runs=[sum(each)],
+        title="bytes of an object in the ledger: rows + indexes",
+        ours=f"{each[0]:.0f} + {each[1]:.0f}",
+        other="",
+        unit="bytes",
     )
 
 
