@@ -27,7 +27,7 @@ ARGS ?=
 WITH_CLIENTS ?=
 PLAY = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-playbook -i "$(BASE_INVENTORY)" $(if $(INVENTORY),-i "$(INVENTORY)") $(ARGS)
 
-.PHONY: help setup setup-test demo demo-down test test-fast bench lint lock deploy verify dashboard backfill erase replay-erasures destroy
+.PHONY: help setup setup-test demo demo-down test test-fast bench lint lock deploy replace verify dashboard backfill erase replay-erasures destroy
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -46,6 +46,9 @@ demo-down: ## Stop the demo and leave nothing behind.
 
 deploy: setup ## Deploy everything into the AWS account of your credentials; again to bring it up to date.
 	@$(SUDO) env $(PLAY) playbooks/site.yml
+
+replace: setup ## Put another instance in the place of the warehouse's: today's image and SSM agent, same data and address.
+	@$(SUDO) env $(PLAY) playbooks/replace.yml
 
 verify: setup ## Look at a deployment as its users do.
 	@env $(PLAY) playbooks/verify.yml

@@ -34,10 +34,15 @@ class Running:
     def client(self, service: str) -> Any:
         return tunnel.client(service, self.aws)
 
+    def outputs(self, stack: str) -> dict[str, str]:
+        """Return what a stack says of itself."""
+        (found,) = self.client("cloudformation").describe_stacks(StackName=f"sbw-{stack}")["Stacks"]
+        return {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
+
     def on_host(self, *argv: str) -> str:
         """Run a command as root on the host, past Session Manager: that is what playbooks test."""
         podman = str(self.state.folder / "bin" / "podman")
-        instance = self.state.facts()["instance"]
+        instance = self.outputs("warehouse")["InstanceId"]
         done = subprocess.run(
             [podman, "exec", instance, *argv],
             stdin=subprocess.DEVNULL,
@@ -95,11 +100,10 @@ People = dict[str, dict[str, str]]
 @pytest.fixture(scope="session")
 def people(demo: Running) -> People:
     """Return the environment of a user for each policy that the stacks make, and nothing else."""
-    iam, stacks = demo.client("iam"), demo.client("cloudformation")
+    iam = demo.client("iam")
     found = {}
     for name, (stack, output) in POLICIES.items():
-        (made,) = stacks.describe_stacks(StackName=f"sbw-{stack}")["Stacks"]
-        (arn,) = [one["OutputValue"] for one in made["Outputs"] if one["OutputKey"] == output]
+        arn = demo.outputs(stack)[output]
         iam.create_user(UserName=name)
         iam.attach_user_policy(UserName=name, PolicyArn=arn)
         key = iam.create_access_key(UserName=name)["AccessKey"]

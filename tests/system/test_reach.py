@@ -97,8 +97,7 @@ def prober(demo: Running) -> Prober:
 @pytest.fixture(scope="module")
 def warehouse(demo: Running) -> Iterator[str]:
     """The warehouse's address, where something listens on the dashboard's port as well."""
-    (stack,) = demo.client("cloudformation").describe_stacks(StackName="sbw-warehouse")["Stacks"]
-    (address,) = [one["OutputValue"] for one in stack["Outputs"] if one["OutputKey"] == "DwhHost"]
+    address = demo.outputs("warehouse")["DwhHost"]
     serve = f"exec python3 -m http.server --bind {address} --directory /var/empty 3838"
     demo.on_host("install", "-d", "/var/empty")
     demo.on_host("systemd-run", "--unit=probed", "--collect", "sh", "-c", serve)
