@@ -112,7 +112,7 @@ def test_a_lost_connection_is_made_anew_within_the_run(
         )
 
     monkeypatch.setattr(Run, "_load", load)
-    reply = world.runner(chunk_objects=5)(Request())
+    reply = world.runner(chunk_objects=25)(Request())
     assert reply["result"] == "loaded"
     assert killed == [1]
     assert state(world)[0] == LARGE + 1
@@ -120,7 +120,7 @@ def test_a_lost_connection_is_made_anew_within_the_run(
 
 def test_the_server_restarting_in_the_middle(world: World) -> None:
     fill(world)
-    process = world.command("--prefix", "events/", ETL_CHUNK_OBJECTS="10")
+    process = world.command("--prefix", "events/", ETL_CHUNK_OBJECTS="25")
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not world.names():
         time.sleep(0.01)
