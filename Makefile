@@ -56,7 +56,7 @@ verify: setup ## Look at a deployment as its users do.
 dashboard: setup ## Open a deployment's dashboard on this machine, until Enter is pressed.
 	@env $(PLAY) $(if $(PORT),-e sbw_local_port=$(PORT)) playbooks/dashboard.yml
 
-backfill: setup-test ## Load the key hours from FROM= to TO= (2026-01-01) day by day; DRY_RUN=1 only says what there is, RELOAD=1 loads again, LOCAL=1 runs here.
+backfill: setup ## Load the key hours from FROM= to TO= (2026-01-01) day by day; DRY_RUN=1 only says what there is, RELOAD=1 loads again, LOCAL=1 runs here.
 	@test -n "$(FROM)" -a -n "$(TO)" || { echo "FROM and TO are missing: make backfill FROM=2026-01-01 TO=2026-02-01" >&2; exit 2; }
 	@$(BIN)/python -m etl_lambda $(if $(filter 1,$(LOCAL)),--local,--function "$(FUNCTION)") --from "$(FROM)" --to "$(TO)" $(if $(filter 1,$(DRY_RUN)),--dry-run) $(if $(filter 1,$(RELOAD)),--reload)
 
