@@ -56,16 +56,19 @@ verify: setup ## Look at a deployment as its users do.
 dashboard: setup ## Open a deployment's dashboard on this machine, until Enter is pressed.
 	@env $(PLAY) $(if $(PORT),-e sbw_local_port=$(PORT)) playbooks/dashboard.yml
 
+# A switch is 1, or 0 or nothing; what else it may mean is not guessed at.
+on = $(if $(filter-out 0 1,$($(1))),$(error $(1)=$($(1)) is neither 1 nor 0),$(filter 1,$($(1))))
 backfill: setup ## Load the key hours from FROM= to TO= (2026-01-01) day by day; DRY_RUN=1 only says what there is, RELOAD=1 loads again, LOCAL=1 runs here.
 	@test -n "$(FROM)" -a -n "$(TO)" || { echo "FROM and TO are missing: make backfill FROM=2026-01-01 TO=2026-02-01" >&2; exit 2; }
-	@$(BIN)/python -m etl_lambda $(if $(filter 1,$(LOCAL)),--local,--function "$(FUNCTION)") --from "$(FROM)" --to "$(TO)" $(if $(filter 1,$(DRY_RUN)),--dry-run) $(if $(filter 1,$(RELOAD)),--reload)
+	@$(BIN)/python -m etl_lambda $(if $(call on,LOCAL),--local,--function "$(FUNCTION)") --from "$(FROM)" --to "$(TO)" $(if $(call on,DRY_RUN),--dry-run) $(if $(call on,RELOAD),--reload)
 
 # Ids go by the environment, of a name that nothing else has: CLIENT_ID counts on the command line alone.
 given = $(if $(filter command,$(origin $(1))),$(value $(1)),$(value SBW_ERASE_$(1)))
 erase: export SBW_ERASE_CLIENT_ID := $(call given,CLIENT_ID)
 erase: export SBW_ERASE_USER_ID := $(call given,USER_ID)
 erase: setup ## Erase a visitor, CLIENT_ID=, or an account, USER_ID= (WITH_CLIENTS=1: its visitors too), for good; DRY_RUN=1 says how much.
-	@env $(PLAY) $(if $(WITH_CLIENTS),-e sbw_erase_with_clients=true) $(if $(filter 1,$(DRY_RUN)),-e sbw_erase_dry_run=true) playbooks/erase.yml
+	@$(foreach id,CLIENT_ID USER_ID,$(if $(filter command,$(origin $(id))),$(if $(strip $(value $(id))),,$(error $(id)= is empty: whom to erase is not clear))))
+	@env $(PLAY) $(if $(call on,WITH_CLIENTS),-e sbw_erase_with_clients=true) $(if $(call on,DRY_RUN),-e sbw_erase_dry_run=true) playbooks/erase.yml
 
 replay-erasures: setup ## Erase again whoever was erased before: after a restore, before anything is loaded.
 	@env $(PLAY) playbooks/replay_erasures.yml

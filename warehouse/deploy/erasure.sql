@@ -541,6 +541,8 @@ BEGIN
     -- A reject whose record is no more is none; only those of others stay.
     UPDATE etl.quarantine AS q SET resolved_at = clock_timestamp()
     WHERE q.object_id = ANY (ids) AND q.resolved_at IS NULL AND (q.sample = '' OR q.object_id = ANY (gone));
+    -- Should the very bytes come back under the key, they are read again.
+    UPDATE etl.object_versions AS o SET is_cleaned = true WHERE o.object_id = ANY (ids) AND NOT o.is_cleaned;
     UPDATE etl.object_versions AS o SET status = CASE WHEN o.object_id = ANY (gone) THEN 'gone' ELSE 'loaded' END
     WHERE
         o.object_id = ANY (ids) AND o.status = 'quarantined'

@@ -24,6 +24,7 @@ CREATE TABLE etl.object_versions (
     key_day date NOT NULL,
     records_read integer NOT NULL,
     is_superseded boolean NOT NULL DEFAULT false,
+    is_cleaned boolean NOT NULL DEFAULT false,
     status text NOT NULL,
     object_key text NOT NULL,
     etag text NOT NULL,
@@ -43,6 +44,7 @@ COMMENT ON COLUMN etl.object_versions.run_id IS 'Run that brought it to this sta
 COMMENT ON COLUMN etl.object_versions.key_day IS 'Day of its key, which names its partition: that keeps (key, ETag) unique over all of them.';
 COMMENT ON COLUMN etl.object_versions.records_read IS 'Records found in it.';
 COMMENT ON COLUMN etl.object_versions.is_superseded IS 'Whether a newer version of the key is booked: by last_modified, then object_id; or pending.';
+COMMENT ON COLUMN etl.object_versions.is_cleaned IS 'Whether the raw object was deleted or rewritten for an erasure: this version is read again should it come back.';
 COMMENT ON COLUMN etl.object_versions.status IS 'loaded, quarantined (an open reject) or gone (deleted before it was loaded).';
 COMMENT ON COLUMN etl.object_versions.object_key IS 'Key in the raw bucket.';
 COMMENT ON COLUMN etl.object_versions.etag IS 'ETag of the GET that was read; of the listing when it was gone.';

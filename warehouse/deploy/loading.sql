@@ -73,6 +73,7 @@ BEGIN ATOMIC
     FROM unnest(unknown_objects.keys, unknown_objects.etags) WITH ORDINALITY AS k (key, etag, number)
     LEFT JOIN etl.object_versions AS o
         ON o.key_day = etl.day_of_key(k.key) AND o.object_key = k.key AND o.etag = k.etag AND o.status <> 'gone'
+        AND NOT o.is_cleaned
     WHERE
         o.object_id IS NULL
         OR o.is_superseded;
@@ -84,7 +85,7 @@ CREATE FUNCTION etl.versions_of(keys text[])
 RETURNS TABLE (object_id bigint, object_key text, etag text, key_hour timestamptz, is_read boolean)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT o.object_id, o.object_key, o.etag, o.key_hour, o.status <> 'gone'
+    SELECT o.object_id, o.object_key, o.etag, o.key_hour, o.status <> 'gone' AND NOT o.is_cleaned
     FROM (SELECT DISTINCT unnest(versions_of.keys) AS object_key) AS k
     INNER JOIN etl.object_versions AS o
         ON o.key_day = etl.day_of_key(k.object_key) AND o.object_key = k.object_key;
@@ -125,14 +126,14 @@ BEGIN
         -- What was read before is not gone when it is deleted; read again with the same end it stays as it is.
         UPDATE etl.object_versions AS o
         SET
-            status = s.status, records_read = s.records_read,
+            status = s.status, records_read = s.records_read, is_cleaned = false,
             last_modified = greatest(o.last_modified, s.last_modified),
             run_id = CASE WHEN (o.status, o.records_read) = (s.status, s.records_read) THEN o.run_id ELSE run END
         FROM etl.staged_objects AS s
         WHERE
             o.object_id = s.object_id AND o.key_day = etl.day_of_key(s.object_key) AND s.status <> 'gone'
-            AND (o.status, o.records_read, o.last_modified)
-            IS DISTINCT FROM (s.status, s.records_read, greatest(o.last_modified, s.last_modified));
+            AND (o.status, o.records_read, o.is_cleaned, o.last_modified)
+            IS DISTINCT FROM (s.status, s.records_read, false, greatest(o.last_modified, s.last_modified));
     END IF;
     WITH added AS (
         INSERT INTO etl.object_versions AS o (
@@ -377,6 +378,7 @@ BEGIN
             FROM unnest(pending_keys, pending_etags, pending_last_modified) AS p (key, etag, last_modified)
             WHERE
                 o.key_day = etl.day_of_key(p.key) AND o.object_key = p.key AND o.etag = p.etag AND o.status <> 'gone'
+                AND NOT o.is_cleaned
             RETURNING o.object_key
         )
 

@@ -1,6 +1,6 @@
 -- Erasure: a visitor's or an account's events go, with their lineage and sessions, and nothing brings them back.
 BEGIN;
-SELECT plan(53);
+SELECT plan(55);
 
 CREATE TEMPORARY VIEW sessions AS
 SELECT s.*, v.client_id FROM etl.session_facts AS s LEFT JOIN etl.visitors AS v ON v.visitor_no = s.visitor_no;
@@ -89,6 +89,10 @@ SELECT is_empty('SELECT FROM etl.erased_copies', 'or all of it');
 SELECT results_eq('SELECT object_key, status FROM etl.object_versions ORDER BY object_id',
     $$VALUES ('a', 'loaded'), ('b', 'gone'), ('others', 'quarantined')$$,
     'an object whose rejects were all erased is in quarantine no longer, one that was deleted is gone');
+SELECT set_eq(
+    $$SELECT number || ' ' || is_held FROM etl.unknown_objects(ARRAY['a', 'b', 'others'], ARRAY['e', 'e', 'e'])$$,
+    ARRAY['1 false', '2 false', '3 false'], 'and what comes back under its key is read again, the same bytes as well'
+);
 SELECT results_eq(
     'SELECT o.object_key FROM etl.quarantine AS q INNER JOIN etl.object_versions AS o ON o.object_id = q.object_id WHERE q.resolved_at IS NULL',
     ARRAY['others'], 'rejects of others stay open');
@@ -99,6 +103,7 @@ SELECT is(pg_temp.load('a', ARRAY[
 ]), '5 1 1 1 2', 'a reload does not bring them back, and counts them as erased');
 SELECT is((SELECT events_erased FROM dashboard.runs(1)), 2::bigint, 'in its run as well');
 SELECT is_empty($$SELECT FROM etl.quarantine WHERE position('c1'::bytea IN sample) > 0$$, 'nor a sample');
+SELECT is_empty($$SELECT FROM etl.unknown_objects(ARRAY['a'], ARRAY['e'])$$, 'once');
 SELECT is(pg_temp.load('late', ARRAY['7|2021-01-01 03:00|c1|s7|', '8|2021-01-01 03:00|c6||']), '3 1 0 1 1',
     'nor does an event of theirs come in that was not there yet');
 SELECT is(
