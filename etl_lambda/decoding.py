@@ -23,6 +23,10 @@ SAMPLE_BYTES = 4096
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _OPEN = re.compile(rb"\s*\[")
 _NEXT = re.compile(rb",\s*(?=\{)")
+# The beginning of a character of several bytes, where the text ends (RFC 3629).
+_CUT_CHARACTER = re.compile(
+    rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z"
+)
 _TRIES = 20
 _EMPTY: dict[str, Any] = {}
 
@@ -88,6 +92,8 @@ def _bytes_of(item: Record | Reject) -> bytes:
 
 
 def _parse(text: bytes, limits: Limits, truncated: bool, usual: Usual) -> Iterator[Record | Reject]:
+    if truncated:
+        text = _CUT_CHARACTER.sub(b"", text)
     if not text:
         yield Reject(None, "truncated_gzip" if truncated else "empty_file", b"")
         return
@@ -106,7 +112,7 @@ def _parse(text: bytes, limits: Limits, truncated: bool, usual: Usual) -> Iterat
             last = item  # the last one may be no bad record, but the place where the gzip broke off
         else:
             yield item
-    if last is not None and last.reason == "not_json":
+    if last is not None and (last.reason == "not_json" or last.position is None):
         where = last.position if position > 1 else None
         yield Reject(where, "truncated_gzip", last.sample)
     else:
