@@ -201,7 +201,7 @@ def _objects(
             return
     if one_line or len(text) <= limits.record_bytes:
         value = json_value(text)
-        if not isinstance(value, Bad) or value.reason == "too_deep":
+        if not isinstance(value, Bad):
             yield from read_record(position, text, limits, usual)
             return
     if not one_line and any(isinstance(json_value(line), dict) for line in lines(text)):
@@ -211,8 +211,8 @@ def _objects(
         if not any(isinstance(json_value(piece), dict) for piece in extents):
             first = next(read_record(position, text, limits, usual))
             reason = first.reason if isinstance(first, Reject) else "not_json"
-            whole = None if position == 0 else position
-            yield Reject(whole, reason, sample(text))
+            whole = position == 0 and reason != "too_deep"
+            yield Reject(None if whole else position, reason, sample(text))
             return
         pieces = iter(extents)
     yield from _records(pieces, limits, usual, position)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import dataclasses
 import gzip
@@ -54,6 +55,8 @@ LONGEST = {
 }
 PRICES = ("context_product_price", "context_product_discount_price")
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+NEIGHBOURS = ("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002")
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WHITE = " \t\r\n"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -82,6 +85,7 @@ def check(data: bytes, facts: Facts = FACTS, limits: Limits = LIMITS) -> Mapped:
     _check_lines_of_copy(items)
     _check_packed(data, facts, limits, items)
     _check_streaming(data, facts, limits)
+    _check_neighbours(data, facts, limits)
     return found
 
 
@@ -192,9 +196,8 @@ def _hex(cell: str) -> bytes:
 def _cells(line: str) -> list[str | None]:
     """Return the values of one line of COPY's text format (PostgreSQL's manual, COPY)."""
     line.encode()
-    assert line.endswith("\n")
-    assert "\n" not in line[:-1]
-    assert "\r" not in line
+    assert line.find("\n") == len(line) - 1, "a line of COPY is several"
+    assert "\r" not in line, "a line of COPY has a bare return"
     cells = line[:-1].split("\t")
     return [
         None if cell == "\\N" else _ESCAPED.sub(lambda found: _MEANT[found[1]], cell)
@@ -203,13 +206,15 @@ def _cells(line: str) -> list[str | None]:
 
 
 def _read_row(line: str) -> Row:
-    _, position, event_id, at, *others = _cells(line)
+    cells = _cells(line)
+    assert len(cells) == 2 + len(COLUMNS), "a line of COPY has too few or too many cells"
+    _, position, event_id, at, *others = cells
     values: dict[str, Any] = dict(zip(COLUMNS[2:], others, strict=True))
     first = values["is_first_visit"]
     values["is_first_visit"] = None if first is None else {"t": True, "f": False}[first]
-    assert position is not None
-    assert event_id is not None
-    assert at is not None
+    assert position is not None, "no position"
+    assert event_id is not None, "no event id"
+    assert at is not None, "no time"
     instant = datetime.fromisoformat(at)
     return Row(position=int(position), event_id=event_id, event_timestamp=instant, **values)
 
@@ -253,3 +258,19 @@ def _large_is(most: int) -> Iterator[None]:
         mock.patch.object(unpacking, "_PIECE", 23),
     ):
         yield
+
+
+def _check_neighbours(data: bytes, facts: Facts, limits: Limits) -> None:
+    """Whatever stands in a line, the lines before and behind it load."""
+    first, last = (b'{"eventId":"%s"}' % number.encode() for number in NEIGHBOURS)
+    limits = dataclasses.replace(limits, records=10**6)
+    rows = _rows(list(Mapper(facts).items(b"\n".join([first, data, last]), limits)))
+    ids = [row.event_id for row in rows]
+    assert (ids[0], ids[-1]) == NEIGHBOURS, "a line costs its neighbours"
+    # Nothing stands before it: then it may be another kind of file, but not for its line alone.
+    line = data.strip(unpacking.WHITE)
+    if line.startswith((b"[", unpacking.GZIP_MAGIC, *_MARKS)) or b"\n" in line:
+        return
+    rows = _rows(list(Mapper(facts).items(line + b"\n" + last, limits)))
+    assert rows, "a first line costs all others"
+    assert rows[-1].event_id == NEIGHBOURS[1], "a first line costs the next"
