@@ -450,6 +450,18 @@ def freshness_equals_sql(page: Page, ask: Ask) -> None:
     eventually(check)
 
 
+def reasons_are_explained(page: Page) -> None:
+    """Each reason of the quarantine stands in words, with what to do, inside its card."""
+    rows = page.locator("[data-testid=quarantine] tbody tr")
+    assert rows.count() >= 3
+    for place in range(rows.count()):
+        said = rows.nth(place).locator(".reason .sub").all_inner_texts()
+        assert len(said) == 2, rows.nth(place).inner_text()
+        assert all(text.endswith(".") for text in said), said
+    card = page.locator("[data-testid=quarantine]").locator("..")
+    assert card.evaluate("x => x.scrollWidth <= x.clientWidth")
+
+
 def runs_equal_sql(page: Page, ask: Ask) -> None:
     """The last runs say what became of the records they read, seldom things where there are any."""
 

@@ -152,7 +152,17 @@ def test_the_pipeline_page_is_sqls(dashboard: Dashboard, page: Page) -> None:
     checks.runs_equal_sql(page, dashboard.ask)
     seldom = page.locator("[data-testid=runs]").get_by_text("2 erased, 1 expired, 1 in conflict")
     assert seldom.is_visible()
+    checks.reasons_are_explained(page)
     checks.quiet_and_alone(seen, dashboard.url)
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_a_phone_reads_why_something_is_in_quarantine(
+    dashboard: Dashboard, page: Page, language: str
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    checks.show(page, dashboard.url, {"page": "pipeline", "lang": language})
+    checks.reasons_are_explained(page)
 
 
 def test_rejects_are_named_and_an_event_leads_to_its_object(

@@ -120,7 +120,7 @@ canned <- list(
   ),
   rejects = data.frame(
     quarantine_id = 3:2, object_key = "events/2026/11/24/x<b>.json", object_position = c(NA, 4),
-    reason_code = c("not_json", "no_event"), sample = c("<script>", strrep("y", 500L)),
+    reason_code = c("not_json", "not_an_event"), sample = c("<script>", strrep("y", 500L)),
     quarantined_at = seconds("2026-11-24 06:03:00"), run_id = 8
   ),
   event_source = data.frame(
@@ -129,7 +129,7 @@ canned <- list(
     loaded_at = seconds("2026-11-24 07:03:00"), role = c("stored", "conflict")
   ),
   quarantine = data.frame(
-    reason_code = "no_event", objects = 6, records = 1043,
+    reason_code = "not_an_event", objects = 6, records = 1043,
     newest_at = seconds("2026-11-24 06:03:00")
   )
 )
