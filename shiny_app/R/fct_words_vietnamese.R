@@ -89,6 +89,11 @@ vietnamese_phrases <- c(
   "Closed: every step in order" = "Theo thứ tự: từng bước một",
   "of sessions with a %s complete every step in order" = "số phiên có %s đi hết các bước",
   "Sessions that reached each step in order" = "Phiên đến từng bước theo thứ tự",
+  "Heights" = "Chiều cao", "Of the step before" = "So với bước trước",
+  "In order, of the first" = "Theo thứ tự, so với bước đầu",
+  "In order, of the step before" = "Theo thứ tự, so với bước trước",
+  "Any order, of the first" = "Bất kỳ thứ tự, so với bước đầu",
+  "Any order, of the step before" = "Bất kỳ thứ tự, so với bước trước",
   "Step" = "Bước", "In order" = "Theo thứ tự", "Left" = "Rời đi",
   "Any order" = "Bất kỳ thứ tự", "Median time" = "Thời gian trung vị",
   "Checkout complete is sent by a timer: its time says nothing about shoppers." =

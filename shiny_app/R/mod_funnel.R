@@ -1,5 +1,8 @@
 # From a product's page to a completed checkout: in order, and in any order.
 
+# What the heights of the steps are shares of.
+heights <- c(first = "Of the first step", before = "Of the step before")
+
 mod_funnel_ui <- function(id) {
   shiny::tagList(
     tags$h1(class = "visually-hidden", say("Funnel")),
@@ -65,25 +68,33 @@ order_words <- function(rows) {
   })
 }
 
-funnel_panels <- function(rows) {
+#' @param of A name of `heights`.
+funnel_panels <- function(rows, of) {
   n <- nrow(rows)
   names <- event_label(rows$event_name)
   first <- rows$closed_sessions[1L]
   table <- data.frame(
     names, fmt_count(rows$closed_sessions), fmt_count(rows$left_sessions),
     fmt_count(rows$still_open_sessions), fmt_count(rows$open_sessions),
-    ifelse(rows$step == 1L, dash, fmt_seconds(rows$median_seconds))
+    ifelse(rows$step == 1L, dash, fmt_seconds(rows$median_seconds)),
+    fmt_rate(step_share(rows$closed_sessions, "first")),
+    fmt_rate(step_share(rows$closed_sessions, "before")),
+    fmt_rate(step_share(rows$open_sessions, "first")),
+    fmt_rate(step_share(rows$open_sessions, "before"))
   )
   tags$div(
     class = "halves",
     panel(
       "Closed: every step in order", term = "funnel",
+      end = segment("heights", "Heights", heights, class = "seg small", chosen = of),
       tags$p(class = "lead-line",
              tags$b(fmt_rate(if (first > 0) rows$closed_sessions[n] / first else NA, 2L)),
              sayf("of sessions with a %s complete every step in order", tolower(names[1L]))),
       funnel_chart(names, rows$closed_sessions, left_words(rows), TRUE,
-                   say("Sessions that reached each step in order"), "funnel-closed"),
-      as_table(c("Step", "In order", "Left", "Still open", "Any order", "Median time"), table),
+                   say("Sessions that reached each step in order"), "funnel-closed", of),
+      as_table(c("Step", "In order", "Left", "Still open", "Any order", "Median time",
+                 "In order, of the first", "In order, of the step before",
+                 "Any order, of the first", "Any order, of the step before"), table),
       footer = say("Checkout complete is sent by a timer: its time says nothing about shoppers.")
     ),
     panel(
@@ -91,7 +102,7 @@ funnel_panels <- function(rows) {
       tags$p(class = "lead-line", tags$b(fmt_count(rows$open_sessions[n])),
              sayf("sessions with a %s, in whatever order", tolower(names[n]))),
       funnel_chart(names, rows$open_sessions, order_words(rows), FALSE,
-                   say("Sessions that reached each step at all"), "funnel-open")
+                   say("Sessions that reached each step at all"), "funnel-open", of)
     )
   )
 }
@@ -102,7 +113,7 @@ mod_funnel_server <- function(id, view, ask) {
     output$funnel <- shiny::renderUI(drawn(view, function() {
       rows <- ask("funnel", view_range(view()))
       if (!nrow(rows) || sum(rows$open_sessions) == 0) return(panel("Funnel", empty_words(view())))
-      shiny::tagList(funnel_panels(rows), left_panel(rows))
+      shiny::tagList(funnel_panels(rows, view()$heights), left_panel(rows))
     }))
   })
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import datetime as dt
+import itertools
 import json
 import re
 import time
@@ -285,6 +286,35 @@ def _left_between_steps(page: Page, steps: list[list[Any]]) -> None:
         assert words[1:-1] == ([f"{still_open:,} still open"] if still_open else [])
         text = under.locator("b").get_attribute("data-value")
         assert near(float(text) if text else None, rate)
+
+
+def funnel_heights_are_a_choice(page: Page, ask: Ask) -> None:
+    """Heights of the step before: SQL's shares, no slopes, kept in the address and by a reload."""
+    slopes = page.locator("[data-testid=funnel-closed] .flow")
+    assert slopes.count() == 3
+    page.locator("[data-choice=heights] [data-value=before]").click()
+    page.locator("[data-testid=funnel-closed][data-heights=before]").wait_for()
+    for again in (False, True):
+        if again:
+            page.reload()
+            drawn(page)
+        assert parse_qs(urlsplit(page.url).query)["heights"] == ["before"]
+        assert slopes.count() == 0
+        for testid, column in (
+            ("funnel-closed", "closed_sessions"),
+            ("funnel-open", "open_sessions"),
+        ):
+            steps = pairs(ask, call("funnel", shown_range(page)), "step", column)
+            counts = [count for _, count in steps]
+            wanted = [1.0, *(now / was for was, now in itertools.pairwise(counts))]
+            shares = page.locator(f"[data-testid={testid}] .heads li").evaluate_all(
+                "all => all.map(one => Number(one.dataset.share))"
+            )
+            assert all(map(near, shares, wanted)), (shares, wanted)
+            heights = page.locator(f"[data-testid={testid}] .step").evaluate_all(
+                "all => all.map(one => Number(one.getAttribute('height')))"
+            )
+            assert heights == [round(100 * min(1, share), 2) for share in wanted]
 
 
 def funnel_page_speaks_of(page: Page, words: str) -> None:

@@ -21,8 +21,8 @@ phrases <- function() {
   for (file in list.files(file.path(app_home, "R"), full.names = TRUE)) {
     for (code in as.list(parse(file, encoding = "UTF-8"))) walk(code)
   }
-  vectors <- list(definitions, presets, login_states, buckets, measures, pages, cohorts, outcomes,
-                  filter_titles, event_columns, state_label, event_words, source_roles,
+  vectors <- list(definitions, presets, login_states, buckets, measures, pages, cohorts, heights,
+                  outcomes, filter_titles, event_columns, state_label, event_words, source_roles,
                   unlist(shape_labels), unlist(reasons),
                   vapply(headlines, function(one) one$title, ""),
                   c("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"),

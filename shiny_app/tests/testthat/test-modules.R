@@ -53,6 +53,23 @@ test_that("the funnel shows both ways and what is lost between", {
   })
 })
 
+test_that("the funnel's heights are a choice, in both funnels", {
+  funnel <- function(...) {
+    args <- list(view = reactive(some_view(...)), ask = canned_ask)
+    testServer(mod_funnel_server, args = args, html_of <<- shown(output$funnel))
+    html_of
+  }
+  html_of <- NULL
+  expect_match(funnel(), "data-value=\"first\" aria-pressed=\"true\"", fixed = TRUE)
+  before <- funnel(heights = "before")
+  expect_match(before, "data-value=\"before\" aria-pressed=\"true\"", fixed = TRUE)
+  # 374 of the 790 that added, in order; 380 of 793 in any.
+  expect_match(before, "<span class=\"of\">47.3%</span>", fixed = TRUE)
+  expect_match(before, "<span class=\"of\">47.9%</span>", fixed = TRUE)
+  expect_no_match(before, "class=\"flow\"")
+  expect_match(funnel(heights = "<b>"), "class=\"flow\"", fixed = TRUE)
+})
+
 test_that("a session still open has not left: it is missing from both sides of the rate", {
   under <- left_words(transform(canned$funnel[1:2, ], closed_sessions = c(100, 20),
                                 left_sessions = c(30, NA), still_open_sessions = c(50, NA)))
