@@ -94,6 +94,12 @@ vietnamese_phrases <- c(
   "In order, of the step before" = "Theo thứ tự, so với bước trước",
   "Any order, of the first" = "Bất kỳ thứ tự, so với bước đầu",
   "Any order, of the step before" = "Bất kỳ thứ tự, so với bước trước",
+  "Closed funnel, split" = "Phễu theo thứ tự, chia nhỏ", "Split by" = "Chia theo",
+  "New / returning" = "Mới / quay lại", "of %s" = "trên %s", "View" = "Xem", "Cart" = "Giỏ",
+  "Checkout" = "Thanh toán", "Done" = "Hoàn tất", "Value" = "Giá trị", "All steps" = "Hết các bước",
+  "No session of this range has a product view." = "Không phiên nào trong khoảng này xem sản phẩm.",
+  "The %d most viewed; a session counts whole for each that it has." =
+    "%d giá trị xem nhiều nhất; phiên được tính trọn cho mỗi giá trị nó có.",
   "Step" = "Bước", "In order" = "Theo thứ tự", "Left" = "Rời đi",
   "Any order" = "Bất kỳ thứ tự", "Median time" = "Thời gian trung vị",
   "Checkout complete is sent by a timer: its time says nothing about shoppers." =
@@ -285,6 +291,10 @@ definitions_vietnamese <- c(
     "không giới hạn thời gian. Rời đi: không đi tiếp, trong các phiên đã hết. Chưa hết:",
     "sự kiện cuối",
     "chưa quá 30 phút trước lúc dữ liệu đến. Bất kỳ thứ tự: phiên có đến bước đó."
+  ),
+  split = paste(
+    "Phễu của mỗi giá trị là kết quả khi lọc theo nó, nên phiên có hai danh mục hay thương hiệu",
+    "được tính cho cả hai. Thanh: so với bước trước; vạch là của mọi phiên."
   ),
   products = paste(
     "Theo mã sản phẩm, không tính category_view. Tên, nhãn và giá đã thấy: của sự kiện mới nhất có",

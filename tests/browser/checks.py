@@ -317,6 +317,35 @@ def funnel_heights_are_a_choice(page: Page, ask: Ask) -> None:
             assert heights == [round(100 * min(1, share), 2) for share in wanted]
 
 
+def funnel_splits_equal_sql(page: Page, ask: Ask) -> None:
+    """Each split's rows are what SQL's funnel gives for the filter by its value."""
+    for split, field in (
+        ("login_state", "login_state"),
+        ("category", "category"),
+        ("brand", "brand"),
+    ):
+        page.locator(f"[data-choice=split] [data-value={split}]").click()
+        drawn(page)
+        assert page.locator("[data-choice=split] [aria-pressed=true]").count() == 1
+        view = shown_range(page)
+        cells = page.locator("[data-testid=funnel-split] [data-key]").evaluate_all(
+            "all => all.map(one => [one.dataset.key, one.dataset.counts.split(' ').map(Number)])"
+        )
+        assert len(cells) >= 2, split
+        for value, counts in cells:
+            one = {**view, "filter": json.dumps({field: [value]}, ensure_ascii=False)}
+            steps = pairs(ask, call("funnel", one), "step", "closed_sessions")
+            assert counts == [count for _, count in steps], (split, value)
+    page.locator("[data-choice=split] [data-value=new_returning]").click()
+    drawn(page)
+    assert parse_qs(urlsplit(page.url).query)["split"] == ["new_returning"]
+    cells = page.locator("[data-testid=funnel-split] [data-key]").evaluate_all(
+        "all => all.map(one => one.dataset.counts.split(' ').map(Number))"
+    )
+    steps = pairs(ask, call("funnel", shown_range(page)), "step", "closed_sessions")
+    assert [sum(counts) for counts in zip(*cells, strict=True)] == [count for _, count in steps]
+
+
 def funnel_page_speaks_of(page: Page, words: str) -> None:
     """The closed funnel says these words somewhere between its steps."""
     found = page.locator("[data-testid=funnel-closed] .under").inner_text()

@@ -61,6 +61,13 @@ def test_the_funnels_heights_are_of_the_first_step_or_of_the_one_before(
     checks.quiet_and_alone(seen, dashboard.url)
 
 
+def test_the_funnel_is_split_by_what_sql_says(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "funnel"})
+    checks.funnel_splits_equal_sql(page, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
 def test_who_left_where_leads_to_those_sessions(dashboard: Dashboard, page: Page) -> None:
     checks.show(page, dashboard.url, {"page": "funnel", "login": "anonymous"})
     checks.left_equals_sql(page, dashboard.ask)

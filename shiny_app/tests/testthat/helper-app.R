@@ -53,6 +53,11 @@ canned <- list(
     median_seconds = c(NA, 65, 102, 1.5), left_sessions = c(2910, 416, 130, NA),
     still_open_sessions = c(22, 0, 0, NA)
   ),
+  funnel_split = data.frame(
+    value = c("anonymous", "logged_in"), label = c("anonymous", "logged_in"),
+    view_sessions = c(3000, 722), add_sessions = c(600, 190), start_sessions = c(250, 124),
+    complete_sessions = c(150, 94)
+  ),
   products = data.frame(
     product_id = c("p1", "p2"), name = c("B\u00e0n ph\u00edm <Akko> & 5075B", NA),
     category = c("keyboard", NA), brand = c("Akko", NA), price_seen = c(1890000, NA),

@@ -22,7 +22,8 @@ phrases <- function() {
     for (code in as.list(parse(file, encoding = "UTF-8"))) walk(code)
   }
   vectors <- list(definitions, presets, login_states, buckets, measures, pages, cohorts, heights,
-                  outcomes, filter_titles, event_columns, state_label, event_words, source_roles,
+                  splits, outcomes, filter_titles, event_columns, state_label, event_words,
+                  source_roles,
                   unlist(shape_labels), unlist(reasons),
                   vapply(headlines, function(one) one$title, ""),
                   c("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"),
@@ -70,7 +71,8 @@ test_that("no page says an English word in Vietnamese", {
   english <- setdiff(english, tolower(both))
   pages <- list(
     mod_overview_server = c("yesterday", "kpis", "series", "mix", "login", "steps", "heat"),
-    mod_funnel_server = "funnel", mod_products_server = c("products", "categories"),
+    mod_funnel_server = c("funnel", "split", "left"),
+    mod_products_server = c("products", "categories"),
     mod_visitors_server = c("strip", "fresh", "retention", "shapes"),
     mod_sessions_server = c("list", "one"), mod_explore_server = c("list", "csv_words"),
     mod_pipeline_server = c("fresh", "runs", "quarantine"),
