@@ -16,6 +16,7 @@ PORT ?=
 LIVE ?= $(if $(EVENTS),0,1)
 ONLY ?=
 SIZE ?= 20000000
+SECONDS ?= 600
 # The quick ones first.
 TESTS ?= $(addprefix tests/,unit template playbooks warehouse loader dashboard browser molecule system)
 # The inventory of an environment (a second one has its own); one beside it, for other names or sizes; further words
@@ -27,7 +28,7 @@ ARGS ?=
 WITH_CLIENTS ?=
 PLAY = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-playbook -i "$(BASE_INVENTORY)" $(if $(INVENTORY),-i "$(INVENTORY)") $(ARGS)
 
-.PHONY: help setup setup-test demo demo-down test test-fast bench lint lock deploy replace verify dashboard backfill erase replay-erasures destroy
+.PHONY: help setup setup-test demo demo-down test test-fast bench fuzz lint lock deploy replace verify dashboard backfill erase replay-erasures destroy
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -85,6 +86,10 @@ test-fast: setup-test ## Run the tests that need no container, no PostgreSQL and
 bench: setup-test ## Measure against what one would take instead, into build/bench.json; ONLY=loader a part, SIZE=200000 events.
 	@PYTHON=$(PYTHON) ./setup.sh bench
 	@$(SUDO) $(BIN)/python -m tests.bench $(if $(ONLY),--only "$(ONLY)") --size $(SIZE)
+
+fuzz: ## Search for bytes that break a rule of the loader's mapping, from the corpus of awkward files on; SECONDS=600.
+	@PYTHON=$(PYTHON) ./setup.sh fuzz
+	@build/venv-fuzz/bin/python -m tests.corpus.fuzz --seconds $(SECONDS)
 
 lint: setup-test ## Check the style of everything.
 	@BIN=$(BIN) ./lint.sh

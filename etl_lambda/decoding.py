@@ -23,6 +23,10 @@ SAMPLE_BYTES = 4096
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _OPEN = re.compile(rb"\s*\[")
 _NEXT = re.compile(rb",\s*(?=\{)")
+# The beginning of a character of several bytes, where the text ends (RFC 3629).
+_CUT_CHARACTER = re.compile(
+    rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z"
+)
 _TRIES = 20
 _EMPTY: dict[str, Any] = {}
 
@@ -88,6 +92,8 @@ def _bytes_of(item: Record | Reject) -> bytes:
 
 
 def _parse(text: bytes, limits: Limits, truncated: bool, usual: Usual) -> Iterator[Record | Reject]:
+    if truncated:
+        text = _CUT_CHARACTER.sub(b"", text)
     if not text:
         yield Reject(None, "truncated_gzip" if truncated else "empty_file", b"")
         return
@@ -106,7 +112,7 @@ def _parse(text: bytes, limits: Limits, truncated: bool, usual: Usual) -> Iterat
             last = item  # the last one may be no bad record, but the place where the gzip broke off
         else:
             yield item
-    if last is not None and last.reason == "not_json":
+    if last is not None and (last.reason == "not_json" or last.position is None):
         where = last.position if position > 1 else None
         yield Reject(where, "truncated_gzip", last.sample)
     else:
@@ -195,7 +201,7 @@ def _objects(
             return
     if one_line or len(text) <= limits.record_bytes:
         value = json_value(text)
-        if not isinstance(value, Bad) or value.reason == "too_deep":
+        if not isinstance(value, Bad):
             yield from read_record(position, text, limits, usual)
             return
     if not one_line and any(isinstance(json_value(line), dict) for line in lines(text)):
@@ -205,8 +211,8 @@ def _objects(
         if not any(isinstance(json_value(piece), dict) for piece in extents):
             first = next(read_record(position, text, limits, usual))
             reason = first.reason if isinstance(first, Reject) else "not_json"
-            whole = None if position == 0 else position
-            yield Reject(whole, reason, sample(text))
+            whole = position == 0 and reason != "too_deep"
+            yield Reject(None if whole else position, reason, sample(text))
             return
         pieces = iter(extents)
     yield from _records(pieces, limits, usual, position)

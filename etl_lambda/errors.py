@@ -6,6 +6,7 @@ are written here, from the error's code alone: a driver's own text can hold a pa
 
 from __future__ import annotations
 
+import re
 import ssl
 
 import psycopg2
@@ -53,8 +54,10 @@ class VanishedError(LoaderError):
         super().__init__("vanished", "the object was deleted after it was listed")
 
 
-# Searched in this order in the text of an S3 answer; the first hit decides.
-_S3_RULES: tuple[tuple[tuple[str, ...], type[LoaderError], str, str], ...] = (
+_Rules = tuple[tuple[tuple[str, ...], type[LoaderError], str, str], ...]
+
+# By the code of S3's answer (AWS's S3 API reference, "Error responses").
+_S3_CODES: _Rules = (
     (("NoSuchBucket",), PermanentError, "missing_bucket", "the bucket does not exist"),
     (
         ("ExpiredToken", "TokenRefreshRequired", "RequestExpired"),
@@ -75,24 +78,28 @@ _S3_RULES: tuple[tuple[tuple[str, ...], type[LoaderError], str, str], ...] = (
         "this machine's clock is too far from AWS's",
     ),
     (
-        ("AccessDenied", "AllAccessDisabled", "403 Forbidden", "401 Unauthorized"),
+        ("AccessDenied", "AllAccessDisabled"),
         PermanentError,
         "access_denied",
         "S3 denies access: check the role's policy, the bucket's and the endpoint's",
     ),
     (
-        ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint"),
+        ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
         PermanentError,
         "wrong_region",
         "the bucket is in another region",
     ),
     (
-        (
-            "UnknownIssuer",
-            "invalid peer certificate",
-            "CERTIFICATE_VERIFY_FAILED",
-            "No CA certificates",
-        ),
+        ("SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable"),
+        TransientError,
+        "s3_unavailable",
+        "S3 answers that it is overloaded or broken",
+    ),
+)
+# By the words of the bulk client about why there is no answer, searched in this order.
+_S3_CAUSES: _Rules = (
+    (
+        ("InvalidCertificate", "invalid peer certificate", "No CA certificates"),
         PermanentError,
         "s3_certificate",
         "the certificate of S3's endpoint does not verify",
@@ -103,50 +110,78 @@ _S3_RULES: tuple[tuple[tuple[str, ...], type[LoaderError], str, str], ...] = (
         "s3_scheme",
         "the S3 endpoint is plain http although TLS is required",
     ),
-    (("TimedOut", "timed out"), TransientError, "s3_timeout", "S3 did not answer in time"),
+    (("BareRedirect",), PermanentError, "wrong_region", "the bucket is in another region"),
+    (("kind: Timeout",), TransientError, "s3_timeout", "S3 did not answer in time"),
     (
-        ("SlowDown", "503", "500", "502", "504", "InternalError", "429", "RequestTimeout"),
-        TransientError,
-        "s3_unavailable",
-        "S3 answers that it is overloaded or broken",
-    ),
-    (
-        ("Connect", "error sending request", "dns error", "refused", "unreachable", "Body"),
+        ("HttpError",),
         TransientError,
         "s3_unreachable",
         "S3 cannot be reached: check the route to its endpoint and the security group",
     ),
 )
+# The bulk client puts the answer into the text of its error: in front of it as it is, with the object's
+# key and S3's message, and once more behind this line as Rust writes values, without a line's end in any
+# of them. Only what stands there at its place is no text of somebody else's.
+_DEBUG = "\n\nDebug source:\n"
+_INNER = re.compile(r"\n +inner: (.*)", re.DOTALL)
+_STATUS = re.compile(r'Status \{\n +status: ([0-9]{3}),\n +body: (?:None|Some\(\n +"(.*)",\n)')
+_CODE = re.compile(r"<Code>([A-Za-z.]+)</Code>")
+
+
+def s3_answer(error: BaseException) -> tuple[int, str] | None:
+    """Return the status and the `<Code>` of the answer that the bulk client raised, or None."""
+    found = _STATUS.match(_cause(error))
+    if found is None:
+        return None
+    code = _CODE.search(found[2] or "")
+    return int(found[1]), code[1] if code else ""
+
+
+def _cause(error: BaseException) -> str:
+    """Return what the bulk client says of why a request failed, without key and address."""
+    details = str(error).rpartition(_DEBUG)[2]
+    inner = _INNER.search(details)
+    return inner[1] if inner else details
 
 
 def from_s3(error: BaseException, bucket: str) -> LoaderError:
     """Return the error of our own for what the S3 client raised about `bucket`."""
     if isinstance(error, LoaderError):
         return error
-    text = f"{type(error).__name__} {error}"
-    if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in text:
-        return VanishedError()
-    for needles, family, code, message in _S3_RULES:
-        if any(needle in text for needle in needles):
-            return family(code, f"bucket {bucket}: {message}")
-    if isinstance(error, (OSError, ssl.SSLError)):
-        return TransientError("s3_unreachable", f"bucket {bucket}: {type(error).__name__}")
+    answer = s3_answer(error)
+    if answer is not None:
+        status, code = answer
+        if status == 404 and code != "NoSuchBucket":
+            return VanishedError()
+        return from_s3_status(status, code, bucket)
+    cause = _cause(error)
+    if isinstance(error, TimeoutError):
+        cause = "kind: Timeout"
+    elif isinstance(error, ssl.SSLCertVerificationError):
+        cause = "InvalidCertificate"
+    elif isinstance(error, OSError):
+        cause = "HttpError"
+    for needles, family, name, message in _S3_CAUSES:
+        if any(needle in cause for needle in needles):
+            return family(name, f"bucket {bucket}: {message}")
     return PermanentError("s3_error", f"bucket {bucket}: {type(error).__name__}")
 
 
 def from_s3_status(status: int, code: str, bucket: str) -> LoaderError:
     """Return the error for an HTTP status and the `<Code>` of S3's answer about `bucket`."""
-    for needles, family, name, message in _S3_RULES:
-        if code in needles:
+    if status in {401, 403} and not any(code in codes for codes, *_ in _S3_CODES):
+        code = "AccessDenied"
+    elif 300 <= status < 400:
+        code = "PermanentRedirect"
+    for codes, family, name, message in _S3_CODES:
+        if code in codes:
             return family(name, f"bucket {bucket}: {message}")
-    if status in {401, 403}:
-        return from_s3(PermissionError("AccessDenied"), bucket)
     if status >= 500 or status in {408, 429}:
         return TransientError("s3_unavailable", f"bucket {bucket}: S3 answers {status} {code}")
     return PermanentError("s3_error", f"bucket {bucket}: S3 answers {status} {code}")
 
 
-_CONNECT_RULES: tuple[tuple[tuple[str, ...], type[LoaderError], str, str], ...] = (
+_CONNECT_RULES: _Rules = (
     (
         ("password authentication failed", "no password supplied"),
         PermanentError,

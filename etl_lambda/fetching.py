@@ -20,7 +20,7 @@ import obstore
 from obstore.store import S3Store
 
 from etl_lambda.decoding import SAMPLE_BYTES
-from etl_lambda.errors import TransientError, VanishedError, from_s3
+from etl_lambda.errors import TransientError, VanishedError, from_s3, s3_answer
 from etl_lambda.listing import Found
 from etl_lambda.retrying import wait_before
 from etl_lambda.s3_list import Credentials
@@ -114,9 +114,10 @@ class Reader:
 
     def _failed(self, found: Found, error: Exception) -> Fetched:
         problem = None
-        if isinstance(error, obstore.exceptions.InvalidPathError):
+        answer = s3_answer(error)
+        if isinstance(error, (obstore.exceptions.InvalidPathError, ValueError)):
             problem = "unreadable_key"
-        elif "InvalidObjectState" in str(error):
+        elif answer is not None and answer[1] == "InvalidObjectState":
             problem = "archived"
         else:
             decided = from_s3(error, self._bucket)

@@ -114,6 +114,8 @@ class ListClient:
             root = ET.Element("none")
         if status != 200:
             raise from_s3_status(status, _text(root, "Code"), self._bucket)
+        if root.tag.rpartition("}")[2] != "ListBucketResult":  # it would be a list of nothing
+            raise TransientError("s3_unavailable", f"bucket {self._bucket}: the answer is no list")
         return _page(root)
 
     def _get(self, query: Mapping[str, str]) -> tuple[int, bytes]:

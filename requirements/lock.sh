@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 "$BIN/pip" install --quiet pip-tools
-for group in demo runtime test bench; do
+for group in demo runtime test bench fuzz; do
   "$BIN/python" - "$group" > "build/$group.in" <<'PY'
 import sys
 import tomllib
@@ -22,6 +22,7 @@ print("\n".join(sorted(set(flat(sys.argv[1])))))
 PY
   constraint=()
   [ "$group" = test ] && constraint=(-c requirements/demo.lock -c requirements/runtime.lock)
+  [ "$group" = fuzz ] && constraint=(-c requirements/test.lock)
   "$BIN/pip-compile" --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
     --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --upgrade \
     "${constraint[@]}" --output-file "requirements/$group.lock" "build/$group.in"

@@ -145,21 +145,26 @@ bar_list <- function(rows, id) {
   ))
 }
 
-#' Steps from left to right: heights in share of the first, slopes for what is lost
+#' Steps from left to right: heights in share of the first, slopes for what is lost; or in share of
+#' the step before, which has no slopes
 #'
 #' @param closed Whether each step is a part of the one before; without that there are no slopes.
-funnel_chart <- function(names, counts, under, closed, label, id) {
+#' @param heights A name of `heights`: what each step is a share of.
+funnel_chart <- function(names, counts, under, closed, label, id, heights = "first") {
   n <- length(counts)
-  first <- max(counts[1L], 1)
-  height <- 100 * pmin(counts / first, 1)
+  share <- step_share(counts, heights)
+  # Of nothing there is nothing to draw; an open step may exceed the one it is a share of.
+  height <- 100 * pmin(ifelse(is.na(share), 0, share), 1)
   width <- 0.36
+  slopes <- closed && heights == "first"
   tags$div(
     class = if (closed) "funnel" else "funnel is-open", "data-testid" = id,
+    "data-heights" = heights,
     tags$ol(class = "heads", lapply(seq_len(n), function(i) {
       tags$li(
-        "data-value" = counts[i],
+        "data-value" = counts[i], "data-share" = exact(share[i]),
         tags$span(class = "n", names[i]), tags$strong(fmt_count(counts[i])),
-        tags$span(class = "of", fmt_rate(if (counts[1L] > 0) counts[i] / counts[1L] else NA))
+        tags$span(class = "of", fmt_rate(share[i]))
       )
     })),
     svg_plot(n - 1 + width, label = label, lapply(seq_len(n), function(i) {
@@ -170,7 +175,7 @@ funnel_chart <- function(names, counts, under, closed, label, id) {
           class = if (closed) "step" else "step o", x = x, y = sprintf("%.2f", 100 - height[i]),
           width = width, height = sprintf("%.2f", height[i])
         ),
-        if (closed && i < n) {
+        if (slopes && i < n) {
           svg_line("flow", sprintf(
             "M%g %.2fL%d %.2fV100H%gZ",
             x + width, 100 - height[i], i, 100 - height[i + 1L], x + width
@@ -180,6 +185,15 @@ funnel_chart <- function(names, counts, under, closed, label, id) {
     })),
     tags$ul(class = "under", lapply(under, function(words) tags$li(words)))
   )
+}
+
+#' Each step as a share of the first or of the step before, which of the first is itself
+#'
+#' @return Numbers, NA where there is nothing to be a share of.
+step_share <- function(counts, heights = "first") {
+  n <- length(counts)
+  of <- if (heights == "before") c(counts[1L], counts[-n]) else rep(counts[1L], n)
+  ifelse(of > 0, counts / of, NA_real_)
 }
 
 #' A table that may be wider than its card: scrolled by keys as well

@@ -19,7 +19,8 @@ list_fields <- c(category = "category", brand = "brand", event = "event_name")
 most_values <- 50L
 longest_value <- 200L
 url_keys <- c("page", "range", "from", "to", "login", "zone", "bucket", "measure",
-              names(list_fields), "cohort", "outcome", "session", "columns", "lang")
+              names(list_fields), "cohort", "heights", "split",
+              "outcome", "session", "columns", "lang")
 
 one_of <- function(value, allowed, default) {
   if (is.character(value) && length(value) == 1L && value %in% allowed) value else default
@@ -86,7 +87,7 @@ preset_days <- function(preset, today) {
 #'
 #' @param sent A list as sent by www/dashboard.js. @param now POSIXct.
 #' @return A list: preset, first_day and last_day (Dates), zone, login, category, brand, event,
-#'   bucket, measure, cohort, outcome, session, columns, lang,
+#'   bucket, measure, cohort, heights, split, outcome, session, columns, lang,
 #'   dropped (names of what could not be read).
 parse_view <- function(sent, now) {
   zone <- one_of(sent$zone, OlsonNames(), default_zone)
@@ -114,6 +115,8 @@ parse_view <- function(sent, now) {
     brand = sent_values(sent$brand),
     event = sent_values(sent$event),
     cohort = one_of(sent$cohort, names(cohorts), "week"),
+    heights = one_of(sent$heights, names(heights), "first"),
+    split = one_of(sent$split, names(splits), "login_state"),
     outcome = one_of(sent$outcome, names(outcomes), "all"),
     session = as_number(sent$session),
     columns = sent_columns(sent$columns),

@@ -167,6 +167,10 @@ definitions <- c(
     "Still open: last event under 30 minutes before data until. Any order: sessions that reached",
     "the step at all."
   ),
+  split = paste(
+    "Each value's funnel is what the filter by it gives, so sessions of two categories or brands",
+    "count for both. Bars: share of the step before; the tick is that of all sessions."
+  ),
   products = paste(
     "By product id, category_view left out. Name, labels and price seen: of the newest event that",
     "has one. Add-to-cart: sessions that viewed and added it, in any order \u00f7 sessions that",

@@ -89,6 +89,17 @@ vietnamese_phrases <- c(
   "Closed: every step in order" = "Theo thứ tự: từng bước một",
   "of sessions with a %s complete every step in order" = "số phiên có %s đi hết các bước",
   "Sessions that reached each step in order" = "Phiên đến từng bước theo thứ tự",
+  "Heights" = "Chiều cao", "Of the step before" = "So với bước trước",
+  "In order, of the first" = "Theo thứ tự, so với bước đầu",
+  "In order, of the step before" = "Theo thứ tự, so với bước trước",
+  "Any order, of the first" = "Bất kỳ thứ tự, so với bước đầu",
+  "Any order, of the step before" = "Bất kỳ thứ tự, so với bước trước",
+  "Closed funnel, split" = "Phễu theo thứ tự, chia nhỏ", "Split by" = "Chia theo",
+  "New / returning" = "Mới / quay lại", "of %s" = "trên %s", "View" = "Xem", "Cart" = "Giỏ",
+  "Checkout" = "Thanh toán", "Done" = "Hoàn tất", "Value" = "Giá trị", "All steps" = "Hết các bước",
+  "No session of this range has a product view." = "Không phiên nào trong khoảng này xem sản phẩm.",
+  "The %d most viewed; a session counts whole for each that it has." =
+    "%d giá trị xem nhiều nhất; phiên được tính trọn cho mỗi giá trị nó có.",
   "Step" = "Bước", "In order" = "Theo thứ tự", "Left" = "Rời đi",
   "Any order" = "Bất kỳ thứ tự", "Median time" = "Thời gian trung vị",
   "Checkout complete is sent by a timer: its time says nothing about shoppers." =
@@ -180,6 +191,65 @@ vietnamese_phrases <- c(
   "%s by run %s" = "%s bởi lần chạy %s", "As" = "Là", "stored" = "đã lưu",
   "a copy, not stored again" = "bản sao, không lưu lại",
   "a copy that differs, not stored" = "bản sao khác biệt, không lưu",
+  # reasons of quarantine
+  "Empty file" = "Tệp rỗng", "The object has no content." = "Đối tượng không có nội dung.",
+  "Nothing is lost if nothing was to be in it; else its sender writes it again." =
+    "Không mất gì nếu vốn không có gì; nếu có, bên gửi ghi lại.",
+  "Truncated gzip" = "Gzip bị cắt cụt",
+  "The compressed file breaks off before its end; whole records before that are loaded." =
+    "Tệp nén bị đứt trước khi kết thúc; các bản ghi trọn vẹn trước đó đã được nạp.",
+  "Upload the whole file under the same key: the next run loads it." =
+    "Tải lên trọn tệp dưới cùng khóa: lần chạy sau sẽ nạp.",
+  "Corrupt gzip" = "Gzip bị hỏng",
+  "The compressed file is damaged and cannot be unpacked." =
+    "Tệp nén bị hỏng, không giải nén được.",
+  "Not UTF-8" = "Không phải UTF-8",
+  "It has bytes that are no UTF-8 text." = "Có byte không phải văn bản UTF-8.",
+  "Write it as UTF-8 under the same key: the next run loads it." =
+    "Ghi lại bằng UTF-8 dưới cùng khóa: lần chạy sau sẽ nạp.",
+  "Not JSON" = "Không phải JSON",
+  "It is no JSON: cut off, a page of HTML, or text of another kind." =
+    "Không phải JSON: bị cắt, là trang HTML, hoặc văn bản loại khác.",
+  "Mend the object under the same key: the next run loads it." =
+    "Sửa đối tượng dưới cùng khóa: lần chạy sau sẽ nạp.",
+  "Not an object" = "Không phải đối tượng JSON",
+  "It is JSON, but a text, a number or a list where an event belongs." =
+    "Là JSON, nhưng là chuỗi, số hay danh sách ở chỗ của một sự kiện.",
+  "If an event was meant, mend its sender; what came stays here." =
+    "Nếu đúng ra là sự kiện, hãy sửa bên gửi; cái đã đến vẫn nằm đây.",
+  "Not an event" = "Không phải sự kiện",
+  "It has no event name, no event id, no client id and no session id." =
+    "Không có tên sự kiện, mã sự kiện, mã khách lẫn mã phiên.",
+  "Nested too deeply" = "Lồng quá sâu",
+  "Its lists and objects lie deeper in each other than the loader reads." =
+    "Các danh sách và đối tượng lồng nhau sâu hơn mức trình nạp đọc.",
+  "Mend its sender; or an operator raises ETL_NESTING and loads the quarantine again." =
+    "Sửa bên gửi; hoặc người vận hành tăng ETL_NESTING rồi nạp lại phần cách ly.",
+  "Record too large" = "Bản ghi quá lớn",
+  "This record is larger than the loader takes; its neighbours are loaded." =
+    "Bản ghi này lớn hơn mức trình nạp nhận; các bản ghi bên cạnh đã được nạp.",
+  "If it is an event, an operator raises ETL_RECORD_BYTES and loads the quarantine again." =
+    "Nếu là sự kiện, người vận hành tăng ETL_RECORD_BYTES rồi nạp lại phần cách ly.",
+  "Too many records" = "Quá nhiều bản ghi",
+  "The file has more records than the loader takes; the first are loaded." =
+    "Tệp có nhiều bản ghi hơn mức trình nạp nhận; các bản ghi đầu đã được nạp.",
+  "Split the file; or an operator raises ETL_RECORDS and loads the quarantine again." =
+    "Chia nhỏ tệp; hoặc người vận hành tăng ETL_RECORDS rồi nạp lại phần cách ly.",
+  "Object too large" = "Đối tượng quá lớn",
+  "It is larger than the loader takes, packed or unpacked; not read at all." =
+    "Lớn hơn mức trình nạp nhận, khi nén hoặc giải nén; không đọc chút nào.",
+  "Split it; or an operator raises ETL_OBJECT_BYTES and ETL_DECOMPRESSED_BYTES and reloads it." =
+    "Chia nhỏ; hoặc người vận hành tăng ETL_OBJECT_BYTES và ETL_DECOMPRESSED_BYTES rồi nạp lại.",
+  "Unreadable key" = "Khóa không đọc được",
+  "Its key has a part that cannot be asked for: an empty one, or dots." =
+    "Khóa có phần không thể yêu cầu: phần rỗng, hoặc dấu chấm.",
+  "Copy it to a plain key of the same hour; an operator loads that hour: make backfill." =
+    "Chép sang một khóa thường cùng giờ; người vận hành nạp giờ đó: make backfill.",
+  "Archived" = "Đã lưu kho",
+  "It lies in an archive class of S3, which cannot be read at once." =
+    "Nằm ở lớp lưu trữ của S3, không đọc ngay được.",
+  "Restore it in S3; then an operator loads the quarantine again." =
+    "Khôi phục trong S3; sau đó người vận hành nạp lại phần cách ly.",
   # events
   "Page view" = "Xem trang", "Click" = "Nhấp", "Share" = "Chia sẻ", "Home view" = "Xem trang chủ",
   "Category view" = "Xem danh mục", "Product view" = "Xem sản phẩm",
@@ -221,6 +291,10 @@ definitions_vietnamese <- c(
     "không giới hạn thời gian. Rời đi: không đi tiếp, trong các phiên đã hết. Chưa hết:",
     "sự kiện cuối",
     "chưa quá 30 phút trước lúc dữ liệu đến. Bất kỳ thứ tự: phiên có đến bước đó."
+  ),
+  split = paste(
+    "Phễu của mỗi giá trị là kết quả khi lọc theo nó, nên phiên có hai danh mục hay thương hiệu",
+    "được tính cho cả hai. Thanh: so với bước trước; vạch là của mọi phiên."
   ),
   products = paste(
     "Theo mã sản phẩm, không tính category_view. Tên, nhãn và giá đã thấy: của sự kiện mới nhất có",

@@ -1,9 +1,20 @@
 # From a product's page to a completed checkout: in order, and in any order.
 
+# What the heights of the steps are shares of.
+heights <- c(first = "Of the first step", before = "Of the step before")
+
+# What the closed funnel is split by: a field of the warehouse's function.
+splits <- c(
+  login_state = "Login state", category = "Category", brand = "Brand",
+  new_returning = "New / returning"
+)
+split_rows <- 6L
+
 mod_funnel_ui <- function(id) {
+  ns <- shiny::NS(id)
   shiny::tagList(
     tags$h1(class = "visually-hidden", say("Funnel")),
-    loading(shiny::NS(id, "funnel"), 420L)
+    loading(ns("funnel"), 420L), loading(ns("split"), 190L), loading(ns("left"), 180L)
   )
 }
 
@@ -65,25 +76,33 @@ order_words <- function(rows) {
   })
 }
 
-funnel_panels <- function(rows) {
+#' @param of A name of `heights`.
+funnel_panels <- function(rows, of) {
   n <- nrow(rows)
   names <- event_label(rows$event_name)
   first <- rows$closed_sessions[1L]
   table <- data.frame(
     names, fmt_count(rows$closed_sessions), fmt_count(rows$left_sessions),
     fmt_count(rows$still_open_sessions), fmt_count(rows$open_sessions),
-    ifelse(rows$step == 1L, dash, fmt_seconds(rows$median_seconds))
+    ifelse(rows$step == 1L, dash, fmt_seconds(rows$median_seconds)),
+    fmt_rate(step_share(rows$closed_sessions, "first")),
+    fmt_rate(step_share(rows$closed_sessions, "before")),
+    fmt_rate(step_share(rows$open_sessions, "first")),
+    fmt_rate(step_share(rows$open_sessions, "before"))
   )
   tags$div(
     class = "halves",
     panel(
       "Closed: every step in order", term = "funnel",
+      end = segment("heights", "Heights", heights, class = "seg small", chosen = of),
       tags$p(class = "lead-line",
              tags$b(fmt_rate(if (first > 0) rows$closed_sessions[n] / first else NA, 2L)),
              sayf("of sessions with a %s complete every step in order", tolower(names[1L]))),
       funnel_chart(names, rows$closed_sessions, left_words(rows), TRUE,
-                   say("Sessions that reached each step in order"), "funnel-closed"),
-      as_table(c("Step", "In order", "Left", "Still open", "Any order", "Median time"), table),
+                   say("Sessions that reached each step in order"), "funnel-closed", of),
+      as_table(c("Step", "In order", "Left", "Still open", "Any order", "Median time",
+                 "In order, of the first", "In order, of the step before",
+                 "Any order, of the first", "Any order, of the step before"), table),
       footer = say("Checkout complete is sent by a timer: its time says nothing about shoppers.")
     ),
     panel(
@@ -91,8 +110,69 @@ funnel_panels <- function(rows) {
       tags$p(class = "lead-line", tags$b(fmt_count(rows$open_sessions[n])),
              sayf("sessions with a %s, in whatever order", tolower(names[n]))),
       funnel_chart(names, rows$open_sessions, order_words(rows), FALSE,
-                   say("Sessions that reached each step at all"), "funnel-open")
+                   say("Sessions that reached each step at all"), "funnel-open", of)
     )
+  )
+}
+
+split_label <- function(split, rows) {
+  switch(split,
+    login_state = state_label_of(rows$value),
+    new_returning = say(unname(c(new = "new", returning = "returning",
+                                 "not set" = "not set")[rows$value])),
+    ifelse(rows$value == "not set", say("Not set"), rows$label)
+  )
+}
+
+#' One value's funnel: what share goes on at each step, ticked at that of all sessions
+#'
+#' @param counts,all Sessions by step, of this value and of all.
+split_cell <- function(key, label, counts, all, steps) {
+  n <- length(counts)
+  went_on <- step_share(counts, "before")[-1L]
+  of_all <- step_share(all, "before")[-1L]
+  width <- function(share) sprintf("%.1f%%", 100 * pmin(ifelse(is.na(share), 0, share), 1))
+  tags$div(
+    "data-key" = key, "data-value" = exact(counts[n]),
+    "data-counts" = paste(exact(counts), collapse = " "), tags$h3(title = label, label),
+    tags$span(class = "big", fmt_rate(step_share(counts)[n], 2L)), " ",
+    tags$span(class = "sub", sayf("of %s", fmt_count(counts[1L]))),
+    lapply(seq_len(n - 1L), function(i) {
+      tags$div(
+        class = "rate", tags$span(paste(steps[i], "\u2192", steps[i + 1L])),
+        tags$span(fmt_rate(went_on[i])),
+        tags$span(class = "t",
+                  style = sprintf("--v:%s;--avg:%s", width(went_on[i]), width(of_all[i])))
+      )
+    })
+  )
+}
+
+split_panel <- function(view, rows, all) {
+  steps <- say(c("View", "Cart", "Checkout", "Done"))
+  counts <- as.matrix(rows[c("view_sessions", "add_sessions", "start_sessions",
+                             "complete_sessions")])
+  labels <- split_label(view$split, rows)
+  table <- data.frame(labels, matrix(fmt_count(counts), nrow(counts)),
+                      fmt_rate(counts[, 4L] / counts[, 1L], 2L))
+  panel(
+    "Closed funnel, split", term = "split",
+    end = segment("split", "Split by", splits, class = "seg small wraps", chosen = view$split),
+    if (nrow(rows)) {
+      shiny::tagList(
+        tags$div(class = "multi", "data-testid" = "funnel-split", lapply(
+          seq_len(nrow(rows)),
+          function(i) split_cell(rows$value[i], labels[i], counts[i, ], all, steps)
+        )),
+        as_table(c("Value", "Product view", "Add to cart", "Checkout start", "Checkout complete",
+                   "All steps"), table)
+      )
+    } else {
+      state_words("Nothing here", "No session of this range has a product view.")
+    },
+    footer = if (view$split %in% c("category", "brand")) {
+      sayf("The %d most viewed; a session counts whole for each that it has.", split_rows)
+    }
   )
 }
 
@@ -102,7 +182,18 @@ mod_funnel_server <- function(id, view, ask) {
     output$funnel <- shiny::renderUI(drawn(view, function() {
       rows <- ask("funnel", view_range(view()))
       if (!nrow(rows) || sum(rows$open_sessions) == 0) return(panel("Funnel", empty_words(view())))
-      shiny::tagList(funnel_panels(rows), left_panel(rows))
+      funnel_panels(rows, view()$heights)
+    }))
+    output$split <- shiny::renderUI(drawn(view, function() {
+      range <- view_range(view())
+      all <- ask("funnel", range)
+      if (!nrow(all) || sum(all$open_sessions) == 0) return(NULL)
+      split_panel(view(), ask("funnel_split", range, view()$split, split_rows),
+                  all$closed_sessions)
+    }))
+    output$left <- shiny::renderUI(drawn(view, function() {
+      rows <- ask("funnel", view_range(view()))
+      if (nrow(rows) && sum(rows$open_sessions) > 0) left_panel(rows)
     }))
   })
 }

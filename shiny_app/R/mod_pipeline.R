@@ -7,7 +7,7 @@ mod_pipeline_ui <- function(id) {
     loading(ns("fresh"), 90L),
     loading(ns("hours"), 220L),
     bslib::layout_columns(
-      col_widths = bslib::breakpoints(sm = 12, lg = c(8, 4)),
+      col_widths = bslib::breakpoints(sm = 12, lg = c(7, 5)),
       loading(ns("runs"), 300L), loading(ns("quarantine"), 300L)
     ),
     mod_rejects_ui(ns("rejects"))
@@ -75,15 +75,16 @@ quarantine_table <- function(rows, zone) {
     class = "table", "data-testid" = "quarantine",
     tags$thead(tags$tr(
       tags$th(scope = "col", say("Reason")),
-      lapply(say(c("Objects", "Records", "Newest")), tags$th, scope = "col", class = "num")
+      lapply(say(c("Objects", "Records")), tags$th, scope = "col", class = "num"),
+      tags$th(scope = "col", class = "num hide-s", say("Newest"))
     )),
     tags$tbody(lapply(seq_len(nrow(rows)), function(i) {
       tags$tr(
         "data-key" = rows$reason_code[i], "data-value" = rows$objects[i],
-        tags$td(reason_words(rows$reason_code[i])),
+        tags$td(class = "reason", reason_cell(rows$reason_code[i])),
         tags$td(class = "num", fmt_count(rows$objects[i])),
         tags$td(class = "num", fmt_count(rows$records[i])),
-        tags$td(class = "num", fmt_instant(rows$newest_at[i], zone))
+        tags$td(class = "num hide-s", fmt_instant(rows$newest_at[i], zone))
       )
     }))
   ))

@@ -25,8 +25,6 @@ mod_rejects_ui <- function(id) {
   )
 }
 
-reason_words <- function(code) gsub("_", " ", code)
-
 rejects_table <- function(rows, zone) {
   place <- ifelse(is.na(rows$object_position), say("the whole object"),
                   sayf("record %s", fmt_count(rows$object_position + 1)))
@@ -37,7 +35,7 @@ rejects_table <- function(rows, zone) {
     tags$tbody(markup(
       '<tr data-key="', exact(rows$quarantine_id), '" data-value="', exact(rows$run_id),
       '"><td class="mono wrap">', escape(rows$object_key), '<span class="sub">', escape(place),
-      "</span></td><td>", escape(reason_words(rows$reason_code)), "</td>",
+      "</span></td><td>", escape(reason_title(rows$reason_code)), "</td>",
       '<td class="wrap"><pre class="sample">', escape(substr(rows$sample, 1L, 200L)),
       ifelse(nchar(rows$sample) > 200L, "\u2026", ""), "</pre></td><td>",
       fmt_instant(rows$quarantined_at, zone), "</td></tr>"

@@ -42,6 +42,15 @@ query_funnel <- function(db, range) {
   ), name = "funnel"), range_values(range))
 }
 
+#' @param split A name of `splits`.
+query_funnel_split <- function(db, range, split, rows) {
+  db_query(db, ranged(paste(
+    "value, label, view_sessions::float8, add_sessions::float8, start_sessions::float8,",
+    "complete_sessions::float8"
+  ), name = "funnel_split", more = ", $5, $6::integer"),
+  c(range_values(range), split, as.character(rows)))
+}
+
 query_products <- function(db, range, rows) {
   db_query(db, ranged(paste(
     "product_id, name, category, brand, price_seen::float8, views::float8, adds::float8,",
@@ -190,7 +199,8 @@ query_choices <- function(db, field) {
 
 queries <- list(
   kpis = query_kpis, series = query_series, event_mix = query_event_mix,
-  login_states = query_login_states, funnel = query_funnel, products = query_products,
+  login_states = query_login_states, funnel = query_funnel, funnel_split = query_funnel_split,
+  products = query_products,
   categories = query_categories, brands = query_brands, freshness = query_freshness,
   completeness = query_completeness, runs = query_runs, quarantine = query_quarantine,
   choices = query_choices, visitor_facts = query_visitor_facts, new_returning = query_new_returning,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import datetime as dt
+import itertools
 import json
 import re
 import time
@@ -287,6 +288,64 @@ def _left_between_steps(page: Page, steps: list[list[Any]]) -> None:
         assert near(float(text) if text else None, rate)
 
 
+def funnel_heights_are_a_choice(page: Page, ask: Ask) -> None:
+    """Heights of the step before: SQL's shares, no slopes, kept in the address and by a reload."""
+    slopes = page.locator("[data-testid=funnel-closed] .flow")
+    assert slopes.count() == 3
+    page.locator("[data-choice=heights] [data-value=before]").click()
+    page.locator("[data-testid=funnel-closed][data-heights=before]").wait_for()
+    for again in (False, True):
+        if again:
+            page.reload()
+            drawn(page)
+        assert parse_qs(urlsplit(page.url).query)["heights"] == ["before"]
+        assert slopes.count() == 0
+        for testid, column in (
+            ("funnel-closed", "closed_sessions"),
+            ("funnel-open", "open_sessions"),
+        ):
+            steps = pairs(ask, call("funnel", shown_range(page)), "step", column)
+            counts = [count for _, count in steps]
+            wanted = [1.0, *(now / was for was, now in itertools.pairwise(counts))]
+            shares = page.locator(f"[data-testid={testid}] .heads li").evaluate_all(
+                "all => all.map(one => Number(one.dataset.share))"
+            )
+            assert all(map(near, shares, wanted)), (shares, wanted)
+            heights = page.locator(f"[data-testid={testid}] .step").evaluate_all(
+                "all => all.map(one => Number(one.getAttribute('height')))"
+            )
+            assert heights == [round(100 * min(1, share), 2) for share in wanted]
+
+
+def funnel_splits_equal_sql(page: Page, ask: Ask) -> None:
+    """Each split's rows are what SQL's funnel gives for the filter by its value."""
+    for split, field in (
+        ("login_state", "login_state"),
+        ("category", "category"),
+        ("brand", "brand"),
+    ):
+        page.locator(f"[data-choice=split] [data-value={split}]").click()
+        drawn(page)
+        assert page.locator("[data-choice=split] [aria-pressed=true]").count() == 1
+        view = shown_range(page)
+        cells = page.locator("[data-testid=funnel-split] [data-key]").evaluate_all(
+            "all => all.map(one => [one.dataset.key, one.dataset.counts.split(' ').map(Number)])"
+        )
+        assert len(cells) >= 2, split
+        for value, counts in cells:
+            one = {**view, "filter": json.dumps({field: [value]}, ensure_ascii=False)}
+            steps = pairs(ask, call("funnel", one), "step", "closed_sessions")
+            assert counts == [count for _, count in steps], (split, value)
+    page.locator("[data-choice=split] [data-value=new_returning]").click()
+    drawn(page)
+    assert parse_qs(urlsplit(page.url).query)["split"] == ["new_returning"]
+    cells = page.locator("[data-testid=funnel-split] [data-key]").evaluate_all(
+        "all => all.map(one => one.dataset.counts.split(' ').map(Number))"
+    )
+    steps = pairs(ask, call("funnel", shown_range(page)), "step", "closed_sessions")
+    assert [sum(counts) for counts in zip(*cells, strict=True)] == [count for _, count in steps]
+
+
 def funnel_page_speaks_of(page: Page, words: str) -> None:
     """The closed funnel says these words somewhere between its steps."""
     found = page.locator("[data-testid=funnel-closed] .under").inner_text()
@@ -448,6 +507,18 @@ def freshness_equals_sql(page: Page, ask: Ask) -> None:
         ]
 
     eventually(check)
+
+
+def reasons_are_explained(page: Page) -> None:
+    """Each reason of the quarantine stands in words, with what to do, inside its card."""
+    rows = page.locator("[data-testid=quarantine] tbody tr")
+    assert rows.count() >= 3
+    for place in range(rows.count()):
+        said = rows.nth(place).locator(".reason .sub").all_inner_texts()
+        assert len(said) == 2, rows.nth(place).inner_text()
+        assert all(text.endswith(".") for text in said), said
+    card = page.locator("[data-testid=quarantine]").locator("..")
+    assert card.evaluate("x => x.scrollWidth <= x.clientWidth")
 
 
 def runs_equal_sql(page: Page, ask: Ask) -> None:

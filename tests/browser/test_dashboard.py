@@ -52,6 +52,22 @@ def test_the_funnel_is_sqls(dashboard: Dashboard, page: Page) -> None:
     checks.quiet_and_alone(seen, dashboard.url)
 
 
+def test_the_funnels_heights_are_of_the_first_step_or_of_the_one_before(
+    dashboard: Dashboard, page: Page
+) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "funnel"})
+    checks.funnel_heights_are_a_choice(page, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_the_funnel_is_split_by_what_sql_says(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "funnel"})
+    checks.funnel_splits_equal_sql(page, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
 def test_who_left_where_leads_to_those_sessions(dashboard: Dashboard, page: Page) -> None:
     checks.show(page, dashboard.url, {"page": "funnel", "login": "anonymous"})
     checks.left_equals_sql(page, dashboard.ask)
@@ -152,7 +168,17 @@ def test_the_pipeline_page_is_sqls(dashboard: Dashboard, page: Page) -> None:
     checks.runs_equal_sql(page, dashboard.ask)
     seldom = page.locator("[data-testid=runs]").get_by_text("2 erased, 1 expired, 1 in conflict")
     assert seldom.is_visible()
+    checks.reasons_are_explained(page)
     checks.quiet_and_alone(seen, dashboard.url)
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_a_phone_reads_why_something_is_in_quarantine(
+    dashboard: Dashboard, page: Page, language: str
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    checks.show(page, dashboard.url, {"page": "pipeline", "lang": language})
+    checks.reasons_are_explained(page)
 
 
 def test_rejects_are_named_and_an_event_leads_to_its_object(

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal
 
-_REFUSALS = {500: "InternalError", 503: "SlowDown"}
-
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
@@ -67,10 +65,10 @@ class _HttpHandler(socketserver.StreamRequestHandler):
         if fault == "silent":
             time.sleep(proxy.patience)
             return False
-        if fault in ("500", "503"):
-            self._send(
-                int(fault), {}, f"<Error><Code>{_REFUSALS[int(fault)]}</Code></Error>".encode()
-            )
+        if fault is not None and fault[0].isdigit():
+            status, code = fault.split()
+            words = "<Message>neither AccessDenied nor SlowDown</Message>"
+            self._send(int(status), {}, f"<Error><Code>{code}</Code>{words}</Error>".encode())
             return True
         with contextlib.closing(http.client.HTTPConnection(*proxy.target, timeout=60)) as upstream:
             upstream.request(method, path, body or None, dict(headers.items()))
@@ -110,8 +108,9 @@ class _HttpHandler(socketserver.StreamRequestHandler):
 class HttpProxy(_Proxy):
     """Passes requests on; spoils the next answers about a path by `faults`, one fault each.
 
-    500, 503: an error of S3; cut: the connection ends within the body; short: half of the body, as if it
-    were all; slow: half a second later; trickle: a byte each 200 ms; silent: no answer at all.
+    "503 SlowDown": an error of S3 with this status and code; cut: the connection ends within the body;
+    short: half of the body, as if it were all; slow: half a second later; trickle: a byte each 200 ms;
+    silent: no answer at all.
     """
 
     handler = _HttpHandler

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -17,6 +17,7 @@ from tests.loader.proxies import Decision, HttpProxy, WireProxy
 from tests.loader.test_runs import HOUR, event
 
 OBJECTS = 12
+BROKEN, SLOW_DOWN = "500 InternalError", "503 SlowDown"
 KPIS = "SELECT to_jsonb(k)::text FROM dashboard.kpis('2026-01-01', '2027-01-01', 'UTC', NULL) AS k"
 
 
@@ -49,7 +50,7 @@ def s3_proxy(world: World, faults: list[str], path: str) -> HttpProxy:
 
 @pytest.mark.parametrize(
     "faults",
-    [["500", "500"], ["503"] * 3, ["cut", "cut"], ["short"], ["slow"] * 4, ["silent"], ["trickle"]],
+    [[BROKEN] * 2, [SLOW_DOWN] * 3, ["cut"] * 2, ["short"], ["slow"] * 4, ["silent"], ["trickle"]],
     ids=lambda faults: f"{len(faults)} {faults[0]}",
 )
 def test_reads_that_fail_for_a_while_are_made_again_in_the_same_run(
@@ -67,12 +68,23 @@ def test_reads_that_fail_for_a_while_are_made_again_in_the_same_run(
     exact(world)
 
 
-@pytest.mark.parametrize("fault", ["500", "503", "cut", "silent", "trickle"])
+# A listing's first request, and one in its middle: of the hour that holds the objects.
+FIRST, MIDDLE = "list-type=2", quote(f"{HOUR}/", safe="")
+
+
+@pytest.mark.parametrize(
+    ("fault", "path"),
+    [
+        ("cut", FIRST),
+        *((fault, MIDDLE) for fault in (BROKEN, SLOW_DOWN, "cut", "short", "silent", "trickle")),
+    ],
+    ids=lambda value: "" if "=" in value else value.split("%")[0],
+)
 def test_listings_that_fail_for_a_while_are_made_again_in_the_same_run(
-    world: World, fault: str
+    world: World, fault: str, path: str
 ) -> None:
     fill(world)
-    with s3_proxy(world, [fault], "list-type=2") as proxy:
+    with s3_proxy(world, [fault], path) as proxy:
         reply = world.load(
             {"prefix": "events/"},
             AWS_ENDPOINT_URL=f"http://127.0.0.1:{proxy.port}",
@@ -86,8 +98,8 @@ def test_listings_that_fail_for_a_while_are_made_again_in_the_same_run(
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        ("500", "s3_unavailable"),
-        ("503", "s3_unavailable"),
+        (BROKEN, "s3_unavailable"),
+        (SLOW_DOWN, "s3_unavailable"),
         ("cut", "s3_unreachable"),
         ("short", "s3_truncated"),
         ("silent", "s3_timeout"),
@@ -110,6 +122,51 @@ def test_reads_that_never_succeed_have_their_own_error_and_the_next_run_loads(
     assert "test" not in reply["error"]["message"].split()
     assert world.load({"prefix": "events/"})["result"] == "loaded"
     exact(world)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code", "transient"),
+    [
+        ("400 ExpiredToken", "expired_credentials", True),
+        ("403 InvalidAccessKeyId", "wrong_credentials", False),
+        ("403 AccessDenied", "access_denied", False),
+        ("404 NoSuchBucket", "missing_bucket", False),
+        ("403 RequestTimeTooSkewed", "wrong_clock", False),
+        ("301 PermanentRedirect", "wrong_region", False),
+        ("400 AuthorizationHeaderMalformed", "wrong_region", False),
+    ],
+)
+def test_each_refusal_of_a_list_or_a_read_has_its_own_error_and_the_next_run_loads(
+    world: World, refusal: str, code: str, transient: bool
+) -> None:
+    fill(world)
+    for path in (FIRST, "/event-05"):
+        with s3_proxy(world, [refusal, "for ever"], path) as proxy:
+            reply = world.load(
+                {"prefix": "events/"},
+                AWS_ENDPOINT_URL=f"http://127.0.0.1:{proxy.port}",
+                ETL_ATTEMPTS="2",
+            )
+            assert set(proxy.spoilt) == {refusal}
+        assert reply["result"] == "failed"
+        assert (reply["error"]["code"], reply["error"]["transient"]) == (code, transient)
+    assert world.query("SELECT split_part(error, ':', 1) FROM etl.runs") == [(code,), (code,)]
+    assert world.load({"prefix": "events/"})["result"] == "loaded"
+    exact(world)
+
+
+def test_a_key_that_spells_a_refusal_is_none(world: World) -> None:
+    fill(world)
+    for word in ("AccessDenied", "NoSuchBucket", "InvalidObjectState", "BadScheme"):
+        world.put(f"{HOUR}/spelt-{word}.json", event("a", 0))
+    faults = [SLOW_DOWN] * 3 + ["cut"]
+    with s3_proxy(world, list(faults), "/spelt-") as proxy:
+        reply = world.load({"prefix": "events/"}, AWS_ENDPOINT_URL=f"http://127.0.0.1:{proxy.port}")
+        assert proxy.spoilt == faults
+    assert reply["result"] == "loaded", reply
+    assert world.query("SELECT status, count(*) FROM etl.objects GROUP BY 1") == [
+        ("loaded", OBJECTS + 4)
+    ]
 
 
 def through(proxy: WireProxy) -> dict[str, str]:

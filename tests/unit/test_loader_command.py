@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import obstore
 import psycopg2
 import pytest
 
@@ -19,7 +17,7 @@ from etl_lambda.__main__ import main
 from etl_lambda.backfill import until_loaded
 from etl_lambda.bucket import RawBucket
 from etl_lambda.copying import cell, line
-from etl_lambda.errors import LoaderError, VanishedError, from_db, from_s3
+from etl_lambda.errors import LoaderError, from_db
 from etl_lambda.settings import Limits
 
 ENV = {
@@ -61,49 +59,6 @@ def test_a_missing_variable_is_named(name: str) -> None:
 
 def test_the_password_is_in_no_text_form() -> None:
     assert "hunter2" not in repr(settings.from_environment(ENV))
-
-
-def s3_answer(status: str, code: str) -> obstore.exceptions.GenericError:
-    words = "Generic S3 error: Error performing GET http://s3/raw/k in 3ms - Server returned"
-    return obstore.exceptions.GenericError(
-        f"{words} non-2xx status code: {status}: <Error><Code>{code}</Code></Error>"
-    )
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "transient"),
-    [
-        (s3_answer("403 Forbidden", "AccessDenied"), "access_denied", False),
-        (s3_answer("400 Bad Request", "ExpiredToken"), "expired_credentials", True),
-        (s3_answer("403 Forbidden", "InvalidAccessKeyId"), "wrong_credentials", False),
-        (s3_answer("403 Forbidden", "SignatureDoesNotMatch"), "wrong_credentials", False),
-        (s3_answer("503 Service Unavailable", "SlowDown"), "s3_unavailable", True),
-        (s3_answer("301 Moved", "PermanentRedirect"), "wrong_region", False),
-        (FileNotFoundError("<Code>NoSuchBucket</Code>"), "missing_bucket", False),
-        (ssl.SSLCertVerificationError("CERTIFICATE_VERIFY_FAILED"), "s3_certificate", False),
-        (
-            obstore.exceptions.GenericError("invalid peer certificate: UnknownIssuer"),
-            "s3_certificate",
-            False,
-        ),
-        (
-            obstore.exceptions.GenericError("error sending request, dns error"),
-            "s3_unreachable",
-            True,
-        ),
-        (TimeoutError("timed out"), "s3_timeout", True),
-        (ConnectionResetError(104, "reset"), "s3_unreachable", True),
-        (ValueError("what is this"), "s3_error", False),
-    ],
-)
-def test_s3_errors_are_told_apart(error: Exception, code: str, transient: bool) -> None:
-    decided = from_s3(error, "raw")
-    assert (decided.code, decided.transient) == (code, transient)
-    assert str(decided).startswith("bucket raw: ")
-
-
-def test_a_deleted_object_is_no_failure() -> None:
-    assert isinstance(from_s3(FileNotFoundError("<Code>NoSuchKey</Code>"), "raw"), VanishedError)
 
 
 class FakeDriverError(psycopg2.OperationalError):

@@ -337,15 +337,6 @@ def test_prices(sent: Any, value: str | None) -> None:
     assert one(product={"price": sent}).context_product_price == value
 
 
-@pytest.mark.parametrize("literal", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_numbers_that_are_not_finite_cost_only_themselves(literal: str) -> None:
-    data = f'{{"eventId":"{ID}","product":{{"id":"p","price":{literal}}}}}'
-    mapped = map_object(data.encode(), FACTS)
-    (row,) = mapped.rows
-    assert (row.context_product_id, row.context_product_price) == ("p", None)
-    assert mapped.coerced == {"context_product_price": 1}
-
-
 @pytest.mark.parametrize("field", ["userId", "clientId", "sessionId", "context_product_id"])
 def test_ids_over_256_characters_are_null(field: str) -> None:
     column = {"userId": "user_id", "clientId": "client_id", "sessionId": "session_id"}.get(
@@ -362,56 +353,8 @@ def test_an_event_id_over_256_characters_is_made_anew() -> None:
     assert mapped.coerced == {"event_id": 1}
 
 
-def test_other_text_is_cut_at_1024() -> None:
-    sent = {"name": "ộ" * 1025, "category": "c" * 1024}
-    assert one(product=sent).context_product_name == "ộ" * 1024
-    assert coerced(product=sent) == {"context_product_name": 1}
-
-
-def test_coercions_are_counted_by_column() -> None:
-    assert coerced(
-        userLoginState=5,
-        isFirstVisit="maybe",
-        clientId=["c"],
-        product={"id": 7, "name": {}, "price": "1.990.000", "discountPrice": "NaN", "urlPath": 0},
-    ) == {
-        "user_login_state": 1,
-        "is_first_visit": 1,
-        "client_id": 1,
-        "context_product_id": 1,
-        "context_product_name": 1,
-        "context_product_price": 1,
-        "context_product_discount_price": 1,
-        "context_product_url_path": 1,
-    }
-
-
 def test_absent_values_are_no_coercions() -> None:
     assert coerced(userId=None, clientId="undefined", sessionId="", product={"price": ""}) == {}
-
-
-def test_nul_and_lone_surrogates_are_removed_and_counted() -> None:
-    data = (
-        rb'{"eventName":"cli\u0000ck","clientId":"c\ud83d1","sessionId":"\u0000",'
-        rb'"product":{"name":"\ud83d\ude00 ok \udc00"}}'
-    )
-    mapped = map_object(data, FACTS)
-    (row,) = mapped.rows
-    assert (row.event_name, row.client_id, row.session_id) == ("click", "c1", None)
-    assert row.context_product_name == "\U0001f600 ok "
-    assert mapped.cleaned == {
-        "event_name": 1,
-        "client_id": 1,
-        "session_id": 1,
-        "context_product_name": 1,
-    }
-    assert mapped.coerced == {}
-
-
-def test_unicode_is_kept_as_sent() -> None:
-    decomposed, marks = "Ba\u0300n phi\u0301m", "a\u200bb\u00a0c\ufeffd"
-    row = one(product={"name": decomposed, "category": marks})
-    assert (row.context_product_name, row.context_product_category) == (decomposed, marks)
 
 
 @pytest.mark.parametrize(
@@ -434,31 +377,6 @@ def test_a_record_without_name_id_client_and_session_is_no_event(record: dict[st
 @pytest.mark.parametrize("field", ["eventName", "eventId", "clientId", "sessionId"])
 def test_one_of_the_four_makes_an_event(field: str) -> None:
     assert len(load({field: "x"}).rows) == 1
-
-
-def test_a_posted_array_gives_its_values_with_the_time_of_its_receipt() -> None:
-    mapped = load(
-        {
-            "1": {"eventName": "b", "timestamp": "2026-11-01T01:00:00Z"},
-            "0": {"eventName": "a"},
-            "10": {"nothing": 1},
-            "2": 5,
-            "_ingest": {"receivedAt": "2026-11-01T05:00:00Z"},
-        }
-    )
-    received = datetime(2026, 11, 1, 5, tzinfo=UTC)
-    assert [(row.position, row.event_name, row.event_timestamp) for row in mapped.rows] == [
-        (0, "a", received),
-        (1, "b", received),
-    ]
-    assert [(reject.position, reject.reason) for reject in mapped.rejects] == [
-        (2, "not_an_object"),
-        (3, "not_an_event"),
-    ]
-
-
-def test_an_event_with_a_key_of_digits_is_an_event() -> None:
-    assert len(load({"0": {"eventName": "inner"}, "eventName": "outer"}).rows) == 1
 
 
 def test_one_bad_value_never_costs_a_neighbour() -> None:

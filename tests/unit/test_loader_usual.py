@@ -7,17 +7,15 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_lambda import copying, spellings, usual
-from etl_lambda.decoding import Record, Reject
-from etl_lambda.mapping import Facts, Mapper, Row
+from etl_lambda import spellings, usual
+from etl_lambda.mapping import Facts
 from etl_lambda.settings import Limits
+from tests.corpus.checking import check
 
-Cells = tuple[str | datetime, ...]
 LATEST = datetime(2026, 11, 1, 5, 35, tzinfo=UTC)
 FACTS = Facts(
     "bucket", "events/2026/11/01/05/event-1.json", datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
@@ -74,37 +72,6 @@ CHANGES = st.lists(
 )
 
 
-def plainly(data: bytes) -> tuple[list[Cells | Reject], dict[str, int], dict[str, int]]:
-    """Return what the long way makes of the records, and what it coerced and cleaned."""
-    mapper = Mapper(FACTS)
-    items = [
-        item if isinstance(item, Reject) else cells(copying.line(msgspec.structs.astuple(item)))
-        for item in mapper.items(data, Limits())
-    ]
-    return items, dict(mapper.coerced), dict(mapper.cleaned)
-
-
-def shortly(data: bytes) -> tuple[list[Cells | Reject], dict[str, int], dict[str, int]]:
-    """Return the same of the way that the loader goes."""
-    mapper, items = Mapper(FACTS), list[Cells | Reject]()
-    for item in mapper.lines(data, Limits()):
-        if isinstance(item, Record):
-            assert item.line is not None
-            items.append(cells(f"{item.position}\t{item.line}"))
-        elif isinstance(item, Row):
-            items.append(cells(copying.line(msgspec.structs.astuple(item))))
-        else:
-            items.append(item)
-    return items, dict(mapper.coerced), dict(mapper.cleaned)
-
-
-def cells(line: str) -> Cells:
-    """Return the cells of a line of COPY; both ways spell the same instant differently."""
-    assert line.endswith("\n")
-    position, event_id, at, *rest = line[:-1].split("\t")
-    return position, event_id, datetime.fromisoformat(at), *rest
-
-
 @given(changes=CHANGES, absent=st.sets(st.sampled_from(sorted(EVENT)), max_size=2))
 def test_a_changed_record_is_mapped_as_without_the_short_way(
     changes: list[tuple[str, str, Any]], absent: set[str]
@@ -117,7 +84,7 @@ def test_a_changed_record_is_mapped_as_without_the_short_way(
     for key in absent:
         event.pop(key, None)
     data = json.dumps(event, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    assert shortly(data) == plainly(data)
+    check(data, FACTS, Limits())
 
 
 @given(
@@ -127,7 +94,7 @@ def test_a_changed_record_is_mapped_as_without_the_short_way(
 def test_a_changed_byte_is_mapped_as_without_the_short_way(place: int, byte: int) -> None:
     data = bytearray(json.dumps(EVENT, ensure_ascii=False).encode())
     data[place] = byte
-    assert shortly(bytes(data)) == plainly(bytes(data))
+    check(bytes(data), FACTS, Limits())
 
 
 def test_the_publishers_record_takes_the_short_way() -> None:
@@ -170,8 +137,3 @@ def test_the_publishers_record_takes_the_short_way() -> None:
 def test_a_record_that_needs_a_decision_takes_the_long_way(field: dict[str, Any]) -> None:
     record = json.dumps(EVENT | field, ensure_ascii=False).encode()
     assert usual.line(record, LATEST) is None
-
-
-def test_bytes_that_are_no_utf8_are_seen_in_a_value_that_nobody_asks_for() -> None:
-    data = json.dumps(EVENT).encode().replace(b"ban-phim", b"ban\xff", 1)
-    assert shortly(data)[0] == [Reject(None, "not_utf8", data)]

@@ -452,6 +452,56 @@ class Oracle:
             for row in self.funnel(one.since, one.until, wanted, steps)
         ]
 
+    def funnel_split(
+        self,
+        since: datetime,
+        until: datetime,
+        wanted: Filter | None,
+        split: str,
+        max_rows: int,
+    ) -> list[Row]:
+        """Return the funnel that the filter by each value gives; values without a view are left out."""
+        if split == "new_returning":
+            found = [
+                (value, value, sessions) for value, sessions in self._by_age(since, until, wanted)
+            ]
+        else:
+            found = [
+                (
+                    value,
+                    value if split == "login_state" else self.label(split, value),
+                    self.sessions(since, until, {**(wanted or {}), split: [value]}),
+                )
+                for value in self._split_values(since, until, wanted, split, max_rows)
+            ]
+        rows: list[Row] = []
+        for value, label, sessions in found:
+            depths = [len(session.reached(FUNNEL)) for session in sessions]
+            names = ("view_sessions", "add_sessions", "start_sessions", "complete_sessions")
+            counts = {
+                name: sum(depth > step for depth in depths) for step, name in enumerate(names)
+            }
+            if counts["view_sessions"]:
+                rows.append({"value": value, "label": label, **counts})
+        rows.sort(key=lambda row: (-row["view_sessions"], row["value"]))
+        return rows[:max_rows]
+
+    def _by_age(
+        self, since: datetime, until: datetime, wanted: Filter | None
+    ) -> list[tuple[str, list[Session]]]:
+        found: dict[str, list[Session]] = {"new": [], "returning": [], NOT_SET: []}
+        for one in self.sessions(since, until, wanted):
+            age = "new" if self.is_new(one) else "returning"
+            found[NOT_SET if one.client is None else age].append(one)
+        return list(found.items())
+
+    def _split_values(
+        self, since: datetime, until: datetime, wanted: Filter | None, split: str, max_rows: int
+    ) -> list[str]:
+        if split == "login_state":
+            return list((wanted or {}).get(split) or {one.login_state for one in self.all_sessions})
+        return [row["value"] for row in self.top_terms(split, since, until, wanted, max_rows)]
+
     def top_products(
         self, since: datetime, until: datetime, wanted: Filter | None, max_rows: int
     ) -> list[Row]:

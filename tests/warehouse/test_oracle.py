@@ -86,6 +86,17 @@ def test_funnel(stock: Stock, asked: list[Case]) -> None:
     )
 
 
+@pytest.mark.parametrize("split", ["login_state", "category", "brand", "new_returning"])
+@each_span
+def test_funnel_split(stock: Stock, asked: list[Case], split: str) -> None:
+    stock.compare(
+        asked,
+        "funnel_split",
+        lambda _: [split, 4],
+        lambda oracle, c: oracle.funnel_split(c.since, c.until, c.wanted, split, 4),
+    )
+
+
 @each_span
 def test_top_products(stock: Stock, asked: list[Case]) -> None:
     stock.compare(

@@ -1,6 +1,6 @@
 -- What the dashboard's functions answer for literal events: one day of 2031 for each rule.
 BEGIN;
-SELECT plan(44);
+SELECT plan(48);
 
 CREATE TEMPORARY VIEW sessions AS
 SELECT s.*, v.client_id FROM etl.session_facts AS s LEFT JOIN etl.visitors AS v ON v.visitor_no = s.visitor_no;
@@ -182,6 +182,31 @@ SELECT results_eq(
 SELECT results_eq(
     $$SELECT bucket_at, sessions FROM dashboard.series('2031-03-31 17:00Z', '2031-04-07 17:00Z', 'Asia/Ho_Chi_Minh', NULL, 'week')$$,
     $$VALUES ('2031-03-30 17:00Z'::timestamptz, 2::bigint), ('2031-04-06 17:00Z', 0)$$, 'weeks begin on Monday'
+);
+
+-- The funnel by a field
+SELECT pg_temp.load(ARRAY[
+    '2031-05-07 01:00|page_view|g1|w0|guest||',
+    '2031-05-08 01:00|product_view|g1|w1|logged_in|x1|Laptop|Dell', '2031-05-08 01:01|add_to_cart_click|g1|w1|logged_in|x2|Mouse|Dell',
+    '2031-05-08 02:00|product_view|g2|w2|guest|x2|Mouse|Akko', '2031-05-08 03:00|page_view|g2|w3|guest||'
+]);
+SELECT results_eq(
+    $$SELECT * FROM dashboard.funnel_split('2031-05-08', '2031-05-09', 'UTC')$$,
+    $$VALUES ('guest', 'guest', 1::bigint, 0::bigint, 0::bigint, 0::bigint), ('logged_in', 'logged_in', 1, 1, 0, 0)$$,
+    'a funnel by login state counts each session once, and no state without a view'
+);
+SELECT results_eq(
+    $$SELECT value, label, view_sessions, add_sessions FROM dashboard.funnel_split('2031-05-08', '2031-05-09', 'UTC', NULL, 'category')$$,
+    $$VALUES ('mouse', 'Mouse', 2::bigint, 1::bigint), ('laptop', 'Laptop', 1, 1)$$,
+    'by category a session counts whole for each of its own'
+);
+SELECT results_eq(
+    $$SELECT value, view_sessions, add_sessions FROM dashboard.funnel_split('2031-05-08', '2031-05-09', 'UTC', '{"category": ["mouse"]}', 'brand')$$,
+    $$VALUES ('akko', 1::bigint, 0::bigint), ('dell', 1, 1)$$, 'by brand one event passes the filter and has the value'
+);
+SELECT results_eq(
+    $$SELECT value, view_sessions, add_sessions FROM dashboard.funnel_split('2031-05-08', '2031-05-09', 'UTC', NULL, 'new_returning')$$,
+    $$VALUES ('new', 1::bigint, 0::bigint), ('returning', 1, 1)$$, 'and a session is new that holds its client''s first event'
 );
 
 -- Data until

@@ -104,6 +104,7 @@ SELECT is(
         'dashboard.freshness()',
         'dashboard.funnel(timestamp with time zone,timestamp with time zone,text,jsonb,text[])',
         'dashboard.funnel_series(timestamp with time zone,timestamp with time zone,text,jsonb,text[],text)',
+        'dashboard.funnel_split(timestamp with time zone,timestamp with time zone,text,jsonb,text,integer)',
         'dashboard.heatmap(timestamp with time zone,timestamp with time zone,text,jsonb)',
         'dashboard.kpis(timestamp with time zone,timestamp with time zone,text,jsonb)',
         'dashboard.load_marker()',

@@ -53,6 +53,11 @@ canned <- list(
     median_seconds = c(NA, 65, 102, 1.5), left_sessions = c(2910, 416, 130, NA),
     still_open_sessions = c(22, 0, 0, NA)
   ),
+  funnel_split = data.frame(
+    value = c("anonymous", "logged_in"), label = c("anonymous", "logged_in"),
+    view_sessions = c(3000, 722), add_sessions = c(600, 190), start_sessions = c(250, 124),
+    complete_sessions = c(150, 94)
+  ),
   products = data.frame(
     product_id = c("p1", "p2"), name = c("B\u00e0n ph\u00edm <Akko> & 5075B", NA),
     category = c("keyboard", NA), brand = c("Akko", NA), price_seen = c(1890000, NA),
@@ -120,7 +125,7 @@ canned <- list(
   ),
   rejects = data.frame(
     quarantine_id = 3:2, object_key = "events/2026/11/24/x<b>.json", object_position = c(NA, 4),
-    reason_code = c("not_json", "no_event"), sample = c("<script>", strrep("y", 500L)),
+    reason_code = c("not_json", "not_an_event"), sample = c("<script>", strrep("y", 500L)),
     quarantined_at = seconds("2026-11-24 06:03:00"), run_id = 8
   ),
   event_source = data.frame(
@@ -129,7 +134,7 @@ canned <- list(
     loaded_at = seconds("2026-11-24 07:03:00"), role = c("stored", "conflict")
   ),
   quarantine = data.frame(
-    reason_code = "no_event", objects = 6, records = 1043,
+    reason_code = "not_an_event", objects = 6, records = 1043,
     newest_at = seconds("2026-11-24 06:03:00")
   )
 )

@@ -56,6 +56,24 @@ test_that("a step of an open funnel may exceed the first without leaving the plo
   expect_match(drawn, "169.5%", fixed = TRUE)
 })
 
+test_that("heights of the step before are shares of it, without slopes", {
+  draw <- function(closed) {
+    counts <- c(200, 50, 40)
+    html(funnel_chart(letters[1:3], counts, list("", "", ""), closed, "l", "f", "before"))
+  }
+  expect_match(draw(TRUE), "height=\"25.00\".*height=\"80.00\"")
+  expect_match(draw(TRUE), "<span class=\"of\">80.0%</span>", fixed = TRUE)
+  expect_no_match(draw(TRUE), "class=\"flow\"")
+  expect_match(draw(FALSE), "data-share=\"0.8\"", fixed = TRUE)
+})
+
+test_that("a step is a share of what came before it; of nothing it is none", {
+  expect_identical(step_share(c(200, 50, 40)), c(1, 0.25, 0.2))
+  expect_identical(step_share(c(200, 50, 100), "before"), c(1, 0.25, 2))
+  expect_identical(step_share(c(10, 0, 0), "before"), c(1, 0, NA))
+  expect_identical(step_share(c(0, 0)), c(NA_real_, NA_real_))
+})
+
 test_that("hours are days by 24; the newest day is on top, what has not come is blank", {
   rows <- data.frame(
     hour_at = seconds("2026-11-22 17:00:00") + 3600 * 0:25, keys = 3, quarantined = 0,

@@ -21,9 +21,11 @@ phrases <- function() {
   for (file in list.files(file.path(app_home, "R"), full.names = TRUE)) {
     for (code in as.list(parse(file, encoding = "UTF-8"))) walk(code)
   }
-  vectors <- list(definitions, presets, login_states, buckets, measures, pages, cohorts, outcomes,
-                  filter_titles, event_columns, state_label, event_words, source_roles,
-                  unlist(shape_labels), vapply(headlines, function(one) one$title, ""),
+  vectors <- list(definitions, presets, login_states, buckets, measures, pages, cohorts, heights,
+                  splits, outcomes, filter_titles, event_columns, state_label, event_words,
+                  source_roles,
+                  unlist(shape_labels), unlist(reasons),
+                  vapply(headlines, function(one) one$title, ""),
                   c("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"),
                   unlist(lapply(names(definitions), function(name) definitions[[name]])))
   found <- unique(c(found, unlist(vectors, use.names = FALSE)))
@@ -69,10 +71,12 @@ test_that("no page says an English word in Vietnamese", {
   english <- setdiff(english, tolower(both))
   pages <- list(
     mod_overview_server = c("yesterday", "kpis", "series", "mix", "login", "steps", "heat"),
-    mod_funnel_server = "funnel", mod_products_server = c("products", "categories"),
+    mod_funnel_server = c("funnel", "split", "left"),
+    mod_products_server = c("products", "categories"),
     mod_visitors_server = c("strip", "fresh", "retention", "shapes"),
     mod_sessions_server = c("list", "one"), mod_explore_server = c("list", "csv_words"),
-    mod_pipeline_server = c("fresh", "runs", "quarantine")
+    mod_pipeline_server = c("fresh", "runs", "quarantine"),
+    mod_rejects_server = "rejects"
   )
   # Names of events, keys and data of the sample are as they are.
   data <- c("spin", "wheel", "akko", "keyboard", "event", "events", "product", "view",

@@ -53,6 +53,57 @@ test_that("the funnel shows both ways and what is lost between", {
   })
 })
 
+test_that("the funnel's heights are a choice, in both funnels", {
+  funnel <- function(...) {
+    args <- list(view = reactive(some_view(...)), ask = canned_ask)
+    testServer(mod_funnel_server, args = args, html_of <<- shown(output$funnel))
+    html_of
+  }
+  html_of <- NULL
+  expect_match(funnel(), "data-value=\"first\" aria-pressed=\"true\"", fixed = TRUE)
+  before <- funnel(heights = "before")
+  expect_match(before, "data-value=\"before\" aria-pressed=\"true\"", fixed = TRUE)
+  # 374 of the 790 that added, in order; 380 of 793 in any.
+  expect_match(before, "<span class=\"of\">47.3%</span>", fixed = TRUE)
+  expect_match(before, "<span class=\"of\">47.9%</span>", fixed = TRUE)
+  expect_no_match(before, "class=\"flow\"")
+  expect_match(funnel(heights = "<b>"), "class=\"flow\"", fixed = TRUE)
+})
+
+test_that("the funnel is split: each value beside all, and what was asked for", {
+  asked <- NULL
+  ask <- function(name, ...) {
+    if (name == "funnel_split") asked <<- list(...)[-1L]
+    canned[[name]]
+  }
+  testServer(mod_funnel_server, args = list(view = reactive(some_view()), ask = ask), {
+    drawn <- shown(output$split)
+    expect_identical(asked, list("login_state", 6L))
+    expect_match(drawn, "data-key=\"logged_in\" data-value=\"94\"", fixed = TRUE)
+    expect_match(drawn, "13.02%", fixed = TRUE)
+    # 190 of 722 went on from a view; of all sessions 790 of 3,722.
+    expect_match(drawn, "--v:26.3%;--avg:21.2%", fixed = TRUE)
+    expect_match(drawn, "<td>Anonymous</td><td>3,000</td><td>600</td>", fixed = TRUE)
+    expect_no_match(drawn, "most viewed")
+  })
+  brand <- list(view = reactive(some_view(split = "brand")), ask = ask)
+  testServer(mod_funnel_server, args = brand, {
+    expect_match(shown(output$split), "The 6 most viewed", fixed = TRUE)
+    expect_identical(asked, list("brand", 6L))
+  })
+})
+
+test_that("a value's label is escaped, one that is not set is said so", {
+  rows <- data.frame(value = c("<b>", "not set"), label = c("<b>", "not set"), view_sessions = 5,
+                     add_sessions = 0, start_sessions = 0, complete_sessions = 0)
+  drawn <- html(split_panel(some_view(split = "category"), rows, c(10, 5, 0, 0)))
+  expect_match(drawn, "&lt;b&gt;</h3>", fixed = TRUE)
+  expect_match(drawn, ">Not set</h3>", fixed = TRUE)
+  expect_no_match(drawn, "NaN|NA%")
+  none <- html(split_panel(some_view(split = "new_returning"), rows[0L, ], c(10, 5, 0, 0)))
+  expect_match(none, "No session of this range has a product view.", fixed = TRUE)
+})
+
 test_that("a session still open has not left: it is missing from both sides of the rate", {
   under <- left_words(transform(canned$funnel[1:2, ], closed_sessions = c(100, 20),
                                 left_sessions = c(30, NA), still_open_sessions = c(50, NA)))

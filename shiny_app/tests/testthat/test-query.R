@@ -20,7 +20,8 @@ test_that("the bucket and the number of rows are bound as text", {
 test_that("every question is known and of schema dashboard alone", {
   arguments <- list(
     kpis = list(range), series = list(range, "day"), event_mix = list(range),
-    login_states = list(range), funnel = list(range), products = list(range, 5L),
+    login_states = list(range), funnel = list(range),
+    funnel_split = list(range, "brand", 6L), products = list(range, 5L),
     categories = list(range, 5L), brands = list(range, 5L), freshness = list(),
     completeness = list(range$from, range$to), runs = list(5L), quarantine = list(),
     choices = list("brand"), visitor_facts = list(range), new_returning = list(range, "day"),

@@ -27,3 +27,25 @@ test_that("an event leads to its object and its copies; what is no id is said", 
     expect_match(shown(output$rejects), "No record waits for a reload", fixed = TRUE)
   })
 })
+
+test_that("a reason says what it is and what to do; one that is not known is its own word", {
+  cell <- html(reason_cell("not_json"))
+  expect_match(cell, "<b>Not JSON</b>", fixed = TRUE)
+  expect_match(cell, "It is no JSON: cut off, a page of HTML", fixed = TRUE)
+  expect_match(cell, "Mend the object under the same key: the next run loads it.", fixed = TRUE)
+  expect_match(in_language("vi", html(reason_cell("not_json"))), "Sửa đối tượng", fixed = TRUE)
+  expect_identical(html(reason_cell("some_new_code")), "<b>some new code</b>")
+  expect_identical(reason_title(c("archived", "x_y")), c("Archived", "x y"))
+})
+
+test_that("every reason has a title, what it is, and what to do", {
+  expect_identical(unique(lengths(reasons)), 3L)
+  expect_false(anyDuplicated(vapply(reasons, function(one) one[1L], "")) > 0L)
+})
+
+test_that("the quarantine's reasons stand in words, each with its remedy", {
+  testServer(mod_pipeline_server, args = args, {
+    expect_match(shown(output$quarantine), "no client id and no session id", fixed = TRUE)
+    expect_match(shown(output$quarantine), "mend its sender", fixed = TRUE)
+  })
+})
