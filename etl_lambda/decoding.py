@@ -92,8 +92,6 @@ def _bytes_of(item: Record | Reject) -> bytes:
 
 
 def _parse(text: bytes, limits: Limits, truncated: bool, usual: Usual) -> Iterator[Record | Reject]:
-    if truncated:
-        text = _CUT_CHARACTER.sub(b"", text)
     if not text:
         yield Reject(None, "truncated_gzip" if truncated else "empty_file", b"")
         return
@@ -112,7 +110,11 @@ def _parse(text: bytes, limits: Limits, truncated: bool, usual: Usual) -> Iterat
             last = item  # the last one may be no bad record, but the place where the gzip broke off
         else:
             yield item
-    if last is not None and (last.reason == "not_json" or last.position is None):
+    if last is not None and (
+        last.position is None
+        or last.reason == "not_json"
+        or (last.reason == "not_utf8" and _CUT_CHARACTER.search(text[-3:]))
+    ):
         where = last.position if position > 1 else None
         yield Reject(where, "truncated_gzip", last.sample)
     else:

@@ -388,6 +388,13 @@ _NEIGHBOURS = [
         stored=_flushed,
     ),
     Case(
+        "gzip cut in a character behind a record",
+        A + b"\n" + B + b"\xe1\xba",
+        (1,),
+        ((1, "truncated_gzip"),),
+        stored=_flushed,
+    ),
+    Case(
         "gzip that is no utf 8 and cut",
         b'{"eventName":"\xff"',
         rejects=((None, "truncated_gzip"),),

@@ -83,9 +83,16 @@ def test_a_prefix_finds_everything_below_it() -> None:
 
 
 def test_a_passing_failure_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etl_lambda.retrying.FIRST_WAIT", 0.0)
+    waited: list[int] = []
+
+    def wait_before(attempt: int) -> float:
+        waited.append(attempt)
+        return 0.0
+
+    monkeypatch.setattr("etl_lambda.retrying.wait_before", wait_before)
     bucket = FakeBucket([f"{DAY}event-1.json"], failures=2)
     assert listed(bucket, window.Window((DAY,)))[0] == [f"{DAY}event-1.json"]
+    assert waited == [1, 2]  # with the jitter of each attempt, as a read
 
 
 def test_a_lasting_failure_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

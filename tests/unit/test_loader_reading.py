@@ -31,9 +31,9 @@ MISLEADING = [
 ]
 
 
-def read(server: Any, key: str, port: int | None = None, seconds: int = 30) -> Fetched:
+def read(server: Any, key: str, port: int | None = None, attempts: int = 1) -> Fetched:
     keys: Credentials = {"access_key_id": "a", "secret_access_key": "secret", "token": None}
-    limits = Limits(attempts=1, request_seconds=seconds)
+    limits = Limits(attempts=attempts)
     address = f"http://127.0.0.1:{server.port if port is None else port}"
     settings = Settings("raw-bucket", "h", "u", "p", endpoint=address, limits=limits)
     reader = Reader(open_store(settings, lambda: keys), "raw-bucket", limits)
@@ -87,6 +87,20 @@ def test_a_refusal_is_told_by_its_status_and_code(
 def test_an_object_that_is_not_there_is_gone_whatever_its_name(server: Any, key: str) -> None:
     server.answers.append((404, error("NoSuchKey", key)))
     assert read(server, key).problem == "vanished"
+
+
+def test_a_passing_failure_is_tried_again(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[int] = []
+
+    def wait_before(attempt: int) -> float:
+        waited.append(attempt)
+        return 0.0
+
+    monkeypatch.setattr("etl_lambda.fetching.wait_before", wait_before)
+    broken = [(503, error("SlowDown", PLAIN)), (500, b"")]
+    server.answers.extend([*broken, (404, error("NoSuchKey", PLAIN))])
+    assert read(server, PLAIN, attempts=3).problem == "vanished"
+    assert waited == [1, 2]
 
 
 def test_an_archived_object_is_told_by_its_code(server: Any) -> None:
