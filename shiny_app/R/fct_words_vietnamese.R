@@ -79,6 +79,9 @@ vietnamese_phrases <- c(
   "No whole day of this range has a session that passes the filter." =
     "Không có ngày trọn nào trong khoảng này có phiên qua bộ lọc.",
   "%s %02d:00: %s sessions" = "%s %02d:00: %s phiên",
+  "Completeness" = "Độ đầy đủ", "pending" = "đang chờ", "and %d more" = "và %d khoảng nữa",
+  "Data is missing in %s: an operator loads it, make backfill." =
+    "Thiếu dữ liệu ở %s: người vận hành nạp lại, make backfill.",
   # funnel
   "%s left" = "%s rời đi", "%s still open" = "%s chưa hết", "median %s" = "trung vị %s",
   "Who left where" = "Ai rời đi ở đâu", "Left after" = "Rời đi sau",

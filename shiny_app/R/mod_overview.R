@@ -107,14 +107,16 @@ headline_strip <- function(now, before, series, series_before, view) {
   )
 }
 
-series_tips <- function(view, now, was, words) {
+series_tips <- function(view, now, was, words, states) {
   value <- now[[view$measure]]
   before <- if (is.null(was)) rep(NA, length(value)) else was[seq_along(value)]
   paste0(
     "<b>", escape(words), "</b><br>", fmt_count(value), " ",
     tolower(say(measures[[view$measure]])),
     ifelse(now$provisional, paste0(", ", say("still open")), ""),
-    ifelse(is.na(before), "", paste0("<br>", say("before"), ": ", fmt_count(before)))
+    ifelse(is.na(before), "", paste0("<br>", say("before"), ": ", fmt_count(before))),
+    ifelse(states %in% c("complete", "open"), "",
+           paste0("<br>", say(unname(bucket_state_words[states]))))
   )
 }
 
@@ -122,18 +124,20 @@ series_title <- function(view) {
   sayf("%s by %s", say(measures[[view$measure]]), tolower(say(buckets[[view$bucket]])))
 }
 
-series_panel <- function(view, now, before) {
+#' @param hours A function of the buckets' starts: rows of bucket_hours.
+series_panel <- function(view, now, before, hours) {
   first <- first_drawn(now, before, view$zone)
   now <- now[seq(first, nrow(now)), ]
+  states <- bucket_states(hours(now$bucket_at), nrow(now))
   was <- if (sum(before$events) > 0) before[[view$measure]]
   words <- bucket_words(now$bucket_at, view$bucket, view$zone)
   title <- series_title(view)
   chart <- line_chart(
     now[[view$measure]], now$provisional, was, axis_marks(now$bucket_at, view$bucket, view$zone),
-    series_tips(view, now, was, words), paste(title, range_words(view))
+    series_tips(view, now, was, words, states), paste(title, range_words(view))
   )
   rows <- data.frame(words, fmt_count(now$events), fmt_count(now$visitors), fmt_count(now$sessions),
-                     fmt_count(now$converted_sessions))
+                     fmt_count(now$converted_sessions), say(unname(bucket_state_words[states])))
   fits <- names(buckets)[view$days <= bucket_days]
   panel(
     title, term = view$measure,
@@ -152,7 +156,18 @@ series_panel <- function(view, now, before) {
     ),
     end = segment("bucket", "Bucket", buckets[fits], class = "seg small", chosen = view$bucket),
     tags$div("data-testid" = "series", "data-value" = sum(now[[view$measure]]), chart),
-    as_table(c("From", "Events", "Visitors", "Sessions", "Converted"), rows)
+    completeness_strip(states),
+    as_table(c("From", "Events", "Visitors", "Sessions", "Converted", "Completeness"), rows),
+    footer = tags$div(
+      class = "strip-foot", strip_keys(states), info("Completeness", definitions[["complete"]]),
+      if (any(states == "gap")) {
+        tags$span(sayf("Data is missing in %s: an operator loads it, make backfill.",
+                       paste(words[states == "gap"][1L],
+                             if (sum(states == "gap") > 1L) {
+                               sayf("and %d more", sum(states == "gap") - 1L)
+                             })))
+      }
+    )
   )
 }
 
@@ -274,7 +289,9 @@ mod_overview_server <- function(id, view, ask) {
       if (sum(now$events) == 0) {
         return(panel(series_title(view()), empty_words(view())))
       }
-      series_panel(view(), now, ask("series", before(), view()$bucket))
+      series_panel(view(), now, ask("series", before(), view()$bucket), function(edges) {
+        ask("bucket_hours", edges, view_range(view())$to)
+      })
     }))
     # The headlines answer a click first; what lies below the chart follows in the next flush.
     below <- shiny::debounce(view, 10)

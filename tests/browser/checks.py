@@ -225,11 +225,11 @@ def series_equals_sql(page: Page, ask: Ask) -> None:
 
     def check() -> None:
         view = shown_range(page)
-        bucket = page.locator("[data-choice=bucket] [aria-pressed=true]").get_attribute(
+        bucket = page.locator(f"{SHOWN} [data-choice=bucket] [aria-pressed=true]").get_attribute(
             "data-value"
         )
         rows = page.locator("[data-testid=series] ~ .as-table tbody tr").evaluate_all(
-            "all => all.map(one => [...one.cells].slice(1).map("
+            "all => all.map(one => [...one.cells].slice(1, 5).map("
             "cell => Number(cell.textContent.replaceAll(',', ''))))"
         )
         wanted = ask(
@@ -240,6 +240,45 @@ def series_equals_sql(page: Page, ask: Ask) -> None:
         assert rows
         assert rows == wanted[left_out:]
         assert all(events == 0 for events, *_ in wanted[:left_out])
+
+    eventually(check)
+
+
+WORST_FIRST = ("gap", "pending", "open", "quarantined", "complete")
+
+
+def completeness_equals_sql(page: Page, ask: Ask) -> None:
+    """The strip under the chart gives each bucket the worst state of the hours that it touches."""
+
+    def check() -> None:
+        view = shown_range(page)
+        bucket = page.locator(f"{SHOWN} [data-choice=bucket] [aria-pressed=true]").get_attribute(
+            "data-value"
+        )
+        strip = page.get_by_test_id("completeness-strip")
+        found = [state for state, count in listed(page, "completeness-strip") for _ in range(count)]
+        series = call("series", view, f", '{bucket}'")
+        edges = ask(f"SELECT json_agg(extract(EPOCH FROM x.bucket_at)) FROM {series} AS x")
+        end = ask(
+            f"SELECT to_json(extract(EPOCH FROM (date '{view['to']}' + 1)::timestamp"
+            f" AT TIME ZONE '{view['zone']}'))"
+        )
+        hours = ask(
+            "SELECT json_agg(json_build_array(extract(EPOCH FROM h.hour_at), CASE WHEN h.state ="
+            " 'open' AND h.pending > 0 THEN 'pending' ELSE h.state END)) FROM"
+            f" dashboard.completeness(to_timestamp({edges[0]}), to_timestamp({end})) AS h"
+        )
+        wanted = [
+            min(
+                (state for at, state in hours if at < until and at + 3600 > since),
+                key=WORST_FIRST.index,
+            )
+            for since, until in itertools.pairwise([*edges, end])
+        ]
+        assert found == wanted[len(wanted) - len(found) :]
+        label = strip.get_attribute("aria-label") or ""
+        assert f"{found.count('open')} still open" in label, label
+        assert f"{found.count('complete')} complete" in label, label
 
     eventually(check)
 
@@ -404,9 +443,30 @@ def events_equal_sql(page: Page, ask: Ask, skip: int = 0) -> None:
         assert [event for event, _ in listed(page, "events")] == [event for event, _ in wanted]
         events = row(ask, call("kpis", view))["events"]
         assert number(page, "csv-rows") == events
+        _histogram_equals_sql(page, ask, view, events)
         assert f"of {events:,}" in page.locator(f"{SHOWN} .pager").inner_text()
 
     eventually(check)
+
+
+def _histogram_equals_sql(page: Page, ask: Ask, view: Mapping[str, str], events: int) -> None:
+    """The columns over the table are as high as SQL's buckets, which add up to all its events."""
+    bucket = page.locator(f"{SHOWN} [data-choice=bucket] [aria-pressed=true]").get_attribute(
+        "data-value"
+    )
+    series = call("series", view, f", '{bucket}'")
+    wanted = [count for _, count in pairs(ask, series, "bucket_at", "events")]
+    assert number(page, "when") == sum(wanted) == events
+    heights = page.locator("[data-testid=when] rect").evaluate_all(
+        "all => all.map(one => Number(one.getAttribute('height')))"
+    )
+    most = max(wanted)
+    tallest = heights[wanted.index(most)]
+    assert tallest > 50
+    assert all(
+        abs(height / tallest - count / most) < 0.001
+        for height, count in zip(heights, wanted, strict=True)
+    )
 
 
 def csv_equals_sql(page: Page, ask: Ask) -> None:

@@ -18,6 +18,7 @@ def test_every_number_of_the_overview_is_sqls(dashboard: Dashboard, page: Page) 
     checks.show(page, dashboard.url)
     checks.overview_equals_sql(page, dashboard.ask)
     checks.series_equals_sql(page, dashboard.ask)
+    checks.completeness_equals_sql(page, dashboard.ask)
     checks.definitions_stand_beside_numbers(page)
     checks.quiet_and_alone(seen, dashboard.url)
 
@@ -38,6 +39,7 @@ def test_a_link_shows_its_view(dashboard: Dashboard, page: Page, query: dict[str
     checks.overview_equals_sql(page, dashboard.ask)
     if (checks.number(page, "kpi-events") or 0) > 0:
         checks.series_equals_sql(page, dashboard.ask)
+        checks.completeness_equals_sql(page, dashboard.ask)
 
 
 def test_the_funnel_is_sqls(dashboard: Dashboard, page: Page) -> None:

@@ -82,3 +82,25 @@ test_that("the file's name says its range and whether it is filtered", {
   expect_identical(csv_name(some_view(range = "today", brand = "x")),
                    "events_2026-11-24_2026-11-24_filtered.csv")
 })
+
+test_that("how many events there are in each bucket stands above them, as a table too", {
+  bucket_asked <- NULL
+  ask <- function(name, ...) {
+    if (name == "series") bucket_asked <<- list(...)[[2L]]
+    canned[[name]]
+  }
+  view <- reactive(some_view(bucket = "day"))
+  testServer(mod_explore_server, args = list(view = view, ask = ask), {
+    drawn <- shown(output$when)
+    expect_identical(bucket_asked, "day")
+    expect_match(drawn, "Events by day", fixed = TRUE)
+    expect_match(drawn, "data-testid=\"when\" data-value=\"21805\"", fixed = TRUE)
+    expect_match(drawn, "<td>Tue 24 Nov</td><td>21,136</td>", fixed = TRUE)
+  })
+  none <- function(name, ...) {
+    if (name == "series") transform(canned$series, events = 0) else canned[[name]]
+  }
+  testServer(mod_explore_server, args = list(view = view, ask = none), {
+    expect_identical(shown(output$when), "")
+  })
+})

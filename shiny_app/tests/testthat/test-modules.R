@@ -12,6 +12,23 @@ test_that("the overview shows the headlines with their exact values", {
   })
 })
 
+test_that("the series says of each bucket how complete it is, and where data is missing", {
+  args <- list(view = reactive(some_view(bucket = "day")), ask = canned_ask)
+  testServer(mod_overview_server, args = args, {
+    drawn <- shown(output$series)
+    expect_match(drawn, "Completeness: 1 still open, 1 some in quarantine", fixed = TRUE)
+    expect_match(drawn, "<td>6</td><td>some in quarantine</td>", fixed = TRUE)
+    expect_no_match(drawn, "Data is missing")
+  })
+  ask <- function(name, ...) {
+    if (name == "bucket_hours") transform(canned[[name]], gaps = 1) else canned[[name]]
+  }
+  testServer(mod_overview_server, args = list(view = args$view, ask = ask), {
+    expect_match(shown(output$series), "missing in Mon 23 Nov and 1 more: an operator",
+                 fixed = TRUE)
+  })
+})
+
 test_that("each headline stands beside its definition", {
   testServer(mod_overview_server, args = list(view = reactive(some_view()), ask = canned_ask), {
     expect_match(shown(output$kpis), "with checkout_complete \u00f7 sessions.", fixed = TRUE)
