@@ -27,6 +27,7 @@ vietnamese_phrases <- c(
   "Part of this link cannot be read and was left out: %s." =
     "Một phần của liên kết không đọc được nên đã bỏ qua: %s.",
   "No event has this, so it was left out: %s." = "Không có sự kiện nào như vậy nên đã bỏ qua: %s.",
+  "Close" = "Đóng", "Show or hide" = "Hiện hoặc ẩn",
   "Dismiss" = "Đóng", "Login state" = "Đăng nhập", "Category" = "Danh mục",
   "Brand" = "Thương hiệu", "Event" = "Sự kiện", "Logged in" = "Đã đăng nhập",
   "Anonymous" = "Ẩn danh", "Guest" = "Khách vãng lai", "Other" = "Khác",

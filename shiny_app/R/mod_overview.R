@@ -201,7 +201,7 @@ yesterday_line <- function(day, now, before, view) {
 steps_panel <- function(rows) {
   first <- rows$closed_sessions[1L]
   panel(
-    "Closed funnel", term = "funnel",
+    "Closed funnel", term = "funnel", folds = TRUE,
     end = tags$a(href = "?page=funnel", "data-goto" = "funnel", say("Open the funnel")),
     bar_list(data.frame(
       key = rows$event_name, label = event_label(rows$event_name), value = rows$closed_sessions,
@@ -216,7 +216,7 @@ mix_panel <- function(rows) {
     key = rows$event_name, label = event_label(rows$event_name, rows$label), value = rows$events,
     words = fmt_rate(rows$events / total)
   )
-  panel("Events", term = "mix", bar_list(shown, "event-mix"))
+  panel("Events", term = "mix", bar_list(shown, "event-mix"), folds = TRUE)
 }
 
 # A state keeps its colour whatever its rank.
@@ -229,7 +229,7 @@ login_panel <- function(rows) {
   label <- state_label_of(rows$login_state)
   colour <- login_colours[rows$login_state]
   panel(
-    "Login state", term = "login",
+    "Login state", term = "login", folds = TRUE,
     tags$div(class = "split", "aria-hidden" = "true", lapply(seq_len(nrow(rows)), function(i) {
       tags$span(class = colour[i], style = sprintf("--v:%.1f%%", 100 * rows$sessions[i] / total))
     })),
@@ -259,7 +259,7 @@ login_panel <- function(rows) {
 heat_panel <- function(rows) {
   top <- max(rows$sessions_per_hour, na.rm = TRUE)
   panel(
-    "Sessions by hour and weekday", term = "heat",
+    "Sessions by hour and weekday", term = "heat", folds = TRUE,
     end = tags$span(
       class = "sub ramp", "aria-hidden" = "true", tags$span("0"),
       lapply(0:6, function(step) tags$i(class = paste0("q", step))), tags$span(fmt_mean(top))

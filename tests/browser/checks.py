@@ -698,11 +698,91 @@ def fits_a_phone(page: Page, url: str) -> None:
         for name in PAGES:
             show(page, url, {"page": name})
             page.locator(f"{SHOWN} details").evaluate_all("all => all.forEach(x => x.open = true)")
+            page.locator(f"{SHOWN} .fold").evaluate_all(
+                "all => all.filter(x => x.ariaExpanded === 'false').forEach(x => x.click())"
+            )
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
     show(page, url)
     assert not page.locator("[data-choice=range]").is_visible()
     page.get_by_text("Filters", exact=True).click()
     assert page.locator("[data-choice=range]").is_visible()
+
+
+def products_need_no_swipe(page: Page, url: str) -> None:
+    """A phone shows every number of every product, each under its own title, without a swipe."""
+    show(page, url, {"page": "products"})
+    row = page.locator("[data-testid=products] tbody tr").nth(1)
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        region = page.locator("[data-testid=products]").locator("..")
+        assert region.evaluate("x => x.scrollWidth <= x.clientWidth"), width
+        assert row.locator("td").count() == 7
+        for cell in row.locator("td").all():
+            box = cell.bounding_box()
+            assert box is not None
+            assert 0 <= box["x"] < box["x"] + box["width"] <= width
+    titles = row.locator("td[data-label]").evaluate_all(
+        "all => all.map(one => getComputedStyle(one, '::before').content)"
+    )
+    assert titles[0] == '"Views"'
+    assert len(set(titles)) == 6
+
+
+def sections_fold(page: Page, url: str) -> None:
+    """A phone begins with the headlines; what was unfolded stays so when it is drawn anew."""
+    page.set_viewport_size({"width": 390, "height": 800})
+    show(page, url)
+    mix = page.get_by_test_id("event-mix")
+    button = page.locator("[data-fold=Events] .fold")
+    assert not mix.is_visible()
+    assert button.get_attribute("aria-expanded") == "false"
+    button.click()
+    assert mix.is_visible()
+    page.locator("#filters").click()
+    page.locator("[data-choice=range] [data-value='30d']").click()
+    drawn(page)
+    assert mix.is_visible()
+    assert button.get_attribute("aria-expanded") == "true"
+    button.click()
+    assert not mix.is_visible()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert mix.is_visible()
+    assert not button.is_visible()
+
+
+def phone_filters_are_usable(page: Page, url: str, ask: Ask, day: str) -> None:
+    """On a small phone every value of a menu can be tapped, the menu closed, days be entered."""
+    page.set_viewport_size({"width": 320, "height": 568})
+    show(page, url)
+    page.locator("#filters").click()
+    opener = page.locator("[data-open=event]")
+    opener.click()
+    options = page.locator("[data-choice=event] [data-value]")
+    options.first.wait_for()
+    last = options.last
+    last.scroll_into_view_if_needed()
+    box = last.bounding_box()
+    close = page.locator("#menu-event [data-close]")
+    below = close.bounding_box()
+    assert box is not None
+    assert below is not None
+    assert box["height"] >= 40
+    assert box["y"] >= 0
+    assert below["y"] + below["height"] <= 568
+    last.click()
+    close.click()
+    assert not page.locator("#menu-event").is_visible()
+    assert opener.evaluate("x => x === document.activeElement")
+    drawn(page)
+    assert len(parse_qs(urlsplit(page.url).query)["event"]) == 1
+    page.get_by_test_id("chips").locator(".chip").first.click()
+    drawn(page)
+    for end in ("#from", "#to"):
+        box = page.locator(end).bounding_box()
+        assert box is not None
+        assert box["height"] >= 40
+        assert 0 <= box["x"] < box["x"] + box["width"] <= 320
+    dates_change_the_numbers(page, ask, day)
 
 
 def another_page_gets_nothing(page: Page, url: str) -> None:

@@ -290,6 +290,20 @@ def test_it_fits_a_phone(dashboard: Dashboard, page: Page) -> None:
     checks.fits_a_phone(page, dashboard.url)
 
 
+def test_a_phone_shows_products_without_a_swipe(dashboard: Dashboard, page: Page) -> None:
+    checks.products_need_no_swipe(page, dashboard.url)
+
+
+def test_a_phone_folds_sections(dashboard: Dashboard, page: Page) -> None:
+    checks.sections_fold(page, dashboard.url)
+
+
+def test_a_phone_chooses_values_and_days(dashboard: Dashboard, page: Page) -> None:
+    now = dt.datetime.now(dt.timezone(dt.timedelta(hours=7)))
+    day = (now - dt.timedelta(days=2)).date().isoformat()
+    checks.phone_filters_are_usable(page, dashboard.url, dashboard.ask, day)
+
+
 def test_a_page_of_another_site_gets_nothing(dashboard: Dashboard, page: Page) -> None:
     checks.another_page_gets_nothing(page, dashboard.url)
 

@@ -240,3 +240,10 @@ test_that("the banner stands while the marker is down and goes by itself", {
 test_that("a module refuses what is no reactive", {
   expect_error(mod_funnel_server("x", view = 1, ask = canned_ask))
 })
+
+test_that("a card that folds has a button that says what it shows or hides", {
+  drawn <- html(panel("Events", "x", folds = TRUE))
+  expect_match(drawn, "class=\"card\" data-fold=\"Events\"", fixed = TRUE)
+  expect_match(drawn, "aria-expanded=\"false\" aria-label=\"Events: Show or hide\"", fixed = TRUE)
+  expect_no_match(html(panel("Events", "x")), "fold")
+})
