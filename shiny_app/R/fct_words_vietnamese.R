@@ -155,6 +155,11 @@ vietnamese_phrases <- c(
   "Choose the start of one in the list." = "Chọn lúc bắt đầu của một phiên trong danh sách.",
   "Nothing is stored of this session: it was erased, or is older than what is kept." =
     "Không còn lưu gì của phiên này: đã bị xóa, hoặc cũ hơn thời hạn lưu.",
+  "This link is out of date" = "Liên kết đã cũ",
+  "Sessions were counted anew since it was made, and none has that event now." =
+    "Các phiên đã được tính lại sau khi tạo liên kết, và không phiên nào có sự kiện đó nữa.",
+  "This session was counted anew since the link was made; its events are the same." =
+    "Phiên này đã được tính lại sau khi tạo liên kết; các sự kiện vẫn vậy.",
   "The first %s events." = "%s sự kiện đầu tiên.", "Columns" = "Cột",
   "the session" = "xem phiên", "CSV (%s rows)" = "CSV (%s dòng)",
   "The file could not be made whole, so nothing was saved. Try again, or a shorter range." =

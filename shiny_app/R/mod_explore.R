@@ -47,9 +47,10 @@ event_cell <- function(column, rows, zone) {
     ifelse(is.na(value) | value == "", dash, as.character(value))
   )
   known <- column == "session_id" & !is.na(rows$session_no)
+  name <- session_name(rows$session_no, rows$event_timestamp)
   link <- ifelse(known, paste0(
-    '<a href="?page=sessions&amp;session=', exact(rows$session_no),
-    '" data-goto="sessions" data-session="', exact(rows$session_no), '">'
+    '<a href="?page=sessions&amp;session=', name, '" data-goto="sessions" data-session="', name,
+    '">'
   ), "")
   # An event without a session id has a session as well.
   text[known & text == dash] <- say("the session")

@@ -5,7 +5,7 @@
     bucket: "", measure: "visitors", cohort: "week", heights: "first", split: "login_state", outcome: "all", session: "", columns: "", lang: "" };
   // What these may be; the server says which bucket fits a range.
   var words = { bucket: /^(hour|day|week)?$/, measure: /^(visitors|sessions|events)$/, cohort: /^(day|week)$/, heights: /^(first|before)$/, split: /^(login_state|category|brand|new_returning)$/,
-    outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^\d{0,9}$/, columns: /^[a-z_,]{0,400}$/, lang: /^(en|vi)?$/ };
+    outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^(\d{1,9}(-\d{1,11}\.\d{6})?)?$/, columns: /^[a-z_,]{0,400}$/, lang: /^(en|vi)?$/ };
   // Filters with values from the warehouse: each value a parameter of its own, as it may hold a comma.
   var lists = ["category", "brand", "event"];
   var view = Object.assign({}, defaults);

@@ -420,7 +420,7 @@ def sessions_equal_sql(page: Page, ask: Ask, outcome: str = "all", skip: int = 0
 
 def trail_equals_sql(page: Page, ask: Ask) -> None:
     """The session that is shown is the warehouse's, event by event."""
-    number_of = parse_qs(urlsplit(page.url).query)["session"][0]
+    number_of = parse_qs(urlsplit(page.url).query)["session"][0].partition("-")[0]
 
     def check() -> None:
         rows = pairs(ask, f"dashboard.session_events({int(number_of)})", "event_id", "event_name")
@@ -431,6 +431,35 @@ def trail_equals_sql(page: Page, ask: Ask) -> None:
         assert found == [event for event, _ in rows[:500]]
 
     eventually(check)
+
+
+def session_links_survive(page: Page, url: str, counted_anew: Callable[[], object]) -> None:
+    """A link leads to the same events after sessions are counted anew, whatever their numbers are."""
+
+    def trail() -> list[str]:
+        found: list[str] = page.locator("[data-testid=trail] [data-key]").evaluate_all(
+            "all => all.map(one => one.dataset.key)"
+        )
+        return found
+
+    show(page, url, {"page": "sessions"})
+    page.locator("[data-testid=sessions] [data-pick=session]").nth(5).click()
+    page.wait_for_url("**session=**")
+    drawn(page)
+    link, before = page.url, trail()
+    assert before
+    counted_anew()
+    show(page, link)
+    assert trail() == before
+    assert page.get_by_test_id("renumbered").count() == 0
+    number_of, _, at = parse_qs(urlsplit(link).query)["session"][0].partition("-")
+    # As if the numbers had passed to others: found again by the event, and said so.
+    show(page, url, {"page": "sessions", "session": f"{int(number_of) - 1}-{at}"})
+    assert trail() == before
+    assert page.get_by_test_id("renumbered").is_visible()
+    show(page, url, {"page": "sessions", "session": f"{number_of}-1000000000.000000"})
+    assert trail() == []
+    assert page.get_by_test_id("stale-session").is_visible()
 
 
 def events_equal_sql(page: Page, ask: Ask, skip: int = 0) -> None:

@@ -102,6 +102,18 @@ def test_sessions_are_turned_and_looked_into(dashboard: Dashboard, page: Page) -
     checks.quiet_and_alone(seen, dashboard.url)
 
 
+def test_a_link_to_a_session_survives_that_all_are_counted_anew(
+    dashboard: Dashboard, page: Page
+) -> None:
+    seen = checks.watched(page)
+    checks.session_links_survive(
+        page,
+        dashboard.url,
+        lambda: dashboard.server.psql("SELECT etl.rebuild('-infinity', 'infinity')"),
+    )
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
 def test_events_are_turned_chosen_and_saved(dashboard: Dashboard, page: Page) -> None:
     seen = checks.watched(page)
     checks.show(page, dashboard.url, {"page": "explore"})

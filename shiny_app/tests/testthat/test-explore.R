@@ -9,8 +9,9 @@ test_that("events are text whatever they hold, fifty a page, of how many", {
     expect_no_match(drawn, "<img", fixed = TRUE)
     expect_match(drawn, "1\u201350 of 21,805", fixed = TRUE)
     expect_match(drawn, "24 Nov 14:00:00", fixed = TRUE)
-    expect_match(drawn, "data-goto=\"sessions\" data-session=\"7\">s1</a>", fixed = TRUE)
-    expect_match(drawn, "data-session=\"8\">the session</a>", fixed = TRUE)
+    link <- "data-goto=\"sessions\" data-session=\"7-1795503600.000000\">s1</a>"
+    expect_match(drawn, link, fixed = TRUE)
+    expect_match(drawn, "data-session=\"8-1795503599.000000\">the session</a>", fixed = TRUE)
     expect_match(shown(output$csv_words), "CSV (21,805 rows)", fixed = TRUE)
   })
 })
