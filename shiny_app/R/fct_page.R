@@ -111,6 +111,12 @@ segment <- function(name, label, choices, class = "seg f", chosen = NULL) {
   )
 }
 
+#' Hour, day or week, of those that fit the range
+bucket_switch <- function(view) {
+  fits <- names(buckets)[view$days <= bucket_days]
+  segment("bucket", "Bucket", buckets[fits], class = "seg small", chosen = view$bucket)
+}
+
 filter_bar <- function() {
   tags$div(
     class = "fbar", role = "search", "aria-label" = say("Filters"),

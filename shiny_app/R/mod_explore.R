@@ -82,10 +82,9 @@ when_panel <- function(view, rows) {
   tips <- paste0("<b>", escape(words), "</b><br>", fmt_count(rows$events), " ",
                  tolower(say("Events")))
   title <- sayf("%s by %s", say("Events"), tolower(say(buckets[[view$bucket]])))
-  fits <- names(buckets)[view$days <= bucket_days]
   panel(
     title, term = "events", beside = tags$span(class = "sub", range_words(view)),
-    end = segment("bucket", "Bucket", buckets[fits], class = "seg small", chosen = view$bucket),
+    end = bucket_switch(view),
     tags$div(
       "data-testid" = "when", "data-value" = exact(sum(rows$events)),
       columns_chart(rows$events, NULL, rows$provisional,

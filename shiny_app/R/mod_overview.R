@@ -138,7 +138,6 @@ series_panel <- function(view, now, before, hours) {
   )
   rows <- data.frame(words, fmt_count(now$events), fmt_count(now$visitors), fmt_count(now$sessions),
                      fmt_count(now$converted_sessions), say(unname(bucket_state_words[states])))
-  fits <- names(buckets)[view$days <= bucket_days]
   panel(
     title, term = view$measure,
     beside = tags$span(
@@ -154,7 +153,7 @@ series_panel <- function(view, now, before, hours) {
       },
       if (any(now$provisional)) tags$span(class = "key h", say("still open"))
     ),
-    end = segment("bucket", "Bucket", buckets[fits], class = "seg small", chosen = view$bucket),
+    end = bucket_switch(view),
     tags$div("data-testid" = "series", "data-value" = sum(now[[view$measure]]), chart),
     completeness_strip(states),
     as_table(c("From", "Events", "Visitors", "Sessions", "Converted", "Completeness"), rows),

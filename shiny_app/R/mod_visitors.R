@@ -50,7 +50,8 @@ fresh_panel <- function(view, rows) {
   )
   panel(
     "New and returning visitors", term = "new",
-    end = tags$span(
+    end = bucket_switch(view),
+    beside = tags$span(
       class = "keys", tags$span(class = "key s", say("new")),
       tags$span(class = "key s soft", say("returning")),
       if (any(rows$provisional)) tags$span(class = "key h", say("still open"))

@@ -547,6 +547,34 @@ def visitors_equal_sql(page: Page, ask: Ask) -> None:
     eventually(check)
 
 
+def visitors_by_bucket_and_daily_cohorts(page: Page, ask: Ask) -> None:
+    """New and returning by hour, day and week, and cohorts of days: each is SQL's, in the address."""
+    for bucket in ("hour", "day", "week"):
+        page.locator(f"{SHOWN} [data-choice=bucket] [data-value={bucket}]").click()
+        drawn(page)
+        wanted = ask(
+            "SELECT json_agg(json_build_array(x.new_visitors, x.returning_visitors))"
+            f" FROM {call('new_returning', shown_range(page), f', {chr(39)}{bucket}{chr(39)}')} AS x"
+        )
+        rows = page.locator("[data-testid=new-returning] ~ .as-table tbody tr").evaluate_all(
+            "all => all.map(one => [...one.cells].slice(1, 3).map("
+            "cell => Number(cell.textContent.replaceAll(',', ''))))"
+        )
+        assert rows == wanted, bucket
+    assert parse_qs(urlsplit(page.url).query)["bucket"] == ["week"]
+    page.locator("[data-choice=cohort] [data-value=day]").click()
+    drawn(page)
+    view = shown_range(page)
+    days = {**view, "from": str(dt.date.fromisoformat(view["to"]) - dt.timedelta(days=13))}
+    wanted = ask(
+        "SELECT json_agg(x.cohort ORDER BY x.cohort_at)"
+        f" FROM {call('retention', days, ', ' + repr('day'))} AS x WHERE x.number = 0 AND x.cohort > 0"
+    )
+    found = [size for _, size in listed(page, "retention") if size]
+    assert found == wanted
+    assert parse_qs(urlsplit(page.url).query)["cohort"] == ["day"]
+
+
 def products_equal_sql(page: Page, ask: Ask) -> None:
     """Products, categories and brands are the warehouse's, in its order."""
 

@@ -83,6 +83,13 @@ def test_visitors_are_sqls(dashboard: Dashboard, page: Page, query: dict[str, st
     checks.quiet_and_alone(seen, dashboard.url)
 
 
+def test_visitors_by_hour_day_and_week_and_daily_cohorts(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "visitors"})
+    checks.visitors_by_bucket_and_daily_cohorts(page, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
 def test_sessions_are_turned_and_looked_into(dashboard: Dashboard, page: Page) -> None:
     seen = checks.watched(page)
     checks.show(page, dashboard.url, {"page": "sessions"})
