@@ -12,12 +12,13 @@ import datetime as dt
 import itertools
 import json
 import re
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from playwright.sync_api import ConsoleMessage, Page, Response
+from playwright.sync_api import ConsoleMessage, Page, Response, WebSocket
 
 Ask = Callable[[str], Any]
 ARGUMENTS = (
@@ -854,6 +855,67 @@ def another_page_gets_nothing(page: Page, url: str) -> None:
     page.unroute(url)
     assert page.locator("[data-testid^=kpi-]").count() == 0
     assert page.get_by_test_id("freshness").count() == 0
+
+
+# What a page of another site may try, for a minute at most: ask for the page and read it, or talk to
+# its socket as the page itself did. Returns what it got to read.
+_FETCH = """async ([address, mode]) => {
+  try {
+    const answer = await fetch(address, { mode: mode, credentials: 'include' });
+    return [answer.type, answer.status, await answer.text()];
+  } catch (error) { return ['refused', 0, String(error)]; }
+}"""
+_TALK = """async ([address, frames]) => {
+  let heard = '';
+  const socket = new WebSocket(address);
+  socket.onmessage = message => { heard += message.data; };
+  await new Promise(go => { socket.onopen = go; socket.onerror = go; });
+  for (const frame of frames) {
+    if (socket.readyState === WebSocket.OPEN) socket.send(frame);
+    await new Promise(go => setTimeout(go, 300));
+  }
+  // Until it has nothing more to say: idle, and then the values in the same breath.
+  for (let tries = 0; tries < 100 && !heard.includes('idle'); tries++) {
+    await new Promise(go => setTimeout(go, 200));
+  }
+  await new Promise(go => setTimeout(go, 2000));
+  socket.close();
+  return heard;
+}"""
+
+
+def spoken_by(page: Page, url: str) -> tuple[str, str, list[str]]:
+    """Open the dashboard; return its token, its socket's address and what it sent there at first."""
+    sockets: list[str] = []
+    frames: list[str] = []
+
+    def opened(socket: WebSocket) -> None:
+        sockets.append(socket.url)
+        socket.on("framesent", lambda frame: frames.append(str(frame)))
+
+    page.on("websocket", opened)
+    show(page, url)
+    token = page.locator("#view").get_attribute("data-token")
+    assert token
+    assert len(sockets) == 1
+    assert any(token in frame for frame in frames)
+    return token, sockets[0], frames
+
+
+def read_by(page: Page, url: str, mode: str) -> list[Any]:
+    """Return type, status and text of what a page's script gets when it fetches an address."""
+    found: list[Any] = page.evaluate(_FETCH, [url, mode])
+    return found
+
+
+def heard_by(page: Page, socket: str, frames: list[str]) -> str:
+    """Return what a page hears that says the same to a socket of its own."""
+    own = re.sub(r"n=\w+", "n=" + secrets.token_hex(9), socket)
+    heard: str = page.evaluate(_TALK, [own, frames])
+    # A session there was: what is not heard was not said.
+    assert "sessionId" in heard
+    assert "idle" in heard
+    return heard
 
 
 def comes_back_when_its_session_is_lost(
