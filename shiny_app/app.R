@@ -26,7 +26,10 @@ contents <- function() {
 bodies <- lapply(stats::setNames(nm = names(languages)), function(language) {
   in_language(language, page_body(contents()))
 })
-ui <- function(req) page_frame(tokens$issue(), bodies, req$QUERY_STRING)
+ui <- function(req) {
+  if (!is_own_request(req)) return(refusal())
+  page_frame(tokens$issue(), bodies, req$QUERY_STRING)
+}
 
 server <- function(input, output, session) {
   sent <- reactive({

@@ -72,12 +72,13 @@ line_chart <- function(now, open, before, marks, tips, label, height = 204L) {
   )
 }
 
-#' Two series as columns on each other; buckets still open are faded and hatched
+#' One series as columns, or two on each other; buckets still open are faded and hatched
 #'
-#' @param low,high Values of the lower and the upper series. @param open Logical.
-columns_chart <- function(low, high, open, marks, tips, label, height = 190L) {
+#' @param low,high Values of the lower and the upper series; no `high`: one series. @param open
+#'   Logical. @param lines At most about so many over the ground.
+columns_chart <- function(low, high, open, marks, tips, label, height = 190L, lines = 4) {
   n <- length(low)
-  ticks <- nice_ticks(max(low + high, 0))
+  ticks <- nice_ticks(max(if (is.null(high)) low else low + high, 0), lines)
   top <- ticks[length(ticks)]
   bars <- function(from, size, class) {
     markup('<rect class="', class, ifelse(open, " faded", ""), '" x="',
@@ -86,7 +87,7 @@ columns_chart <- function(low, high, open, marks, tips, label, height = 190L) {
            sprintf("%.2f", 100 * size / top), '"/>')
   }
   plot_frame(n, ticks, sum(open), marks, tips, label, height,
-             bars(0, low, "c1"), bars(low, high, "soft"))
+             bars(0, low, "c1"), if (!is.null(high)) bars(low, high, "soft"))
 }
 
 #' What stands around a chart of n buckets: scale, grid, the band of open ones, tips, axis
@@ -129,6 +130,53 @@ axis_words <- function(marks, n) {
       class = if (marks$at[k] > 0.95 * n) "edge",
       style = sprintf("left:%.2f%%", 100 * (marks$at[k] - 0.5) / n), marks$words[k]
     )
+  }))
+}
+
+# How complete a bucket is, the worst first: what the worst of its hours is. Class of the strip.
+bucket_classes <- c(gap = "g", pending = "w", open = "p", quarantined = "q", complete = "")
+bucket_state_words <- c(
+  gap = "gap", pending = "pending", open = "still open", quarantined = "some in quarantine",
+  complete = "complete"
+)
+
+#' The state of each of n buckets
+#'
+#' @param rows Of bucket_hours: place of the bucket, and its hours by state.
+bucket_states <- function(rows, n) {
+  mine <- rows[match(seq_len(n), rows$place), ]
+  has <- function(count) !is.na(count) & count > 0
+  state <- ifelse(has(mine$quarantined), "quarantined", "complete")
+  # What has no hour at all has not come yet.
+  state[has(mine$open) | is.na(mine$hours)] <- "open"
+  state[has(mine$pending)] <- "pending"
+  state[has(mine$gaps)] <- "gap"
+  state
+}
+
+#' Completeness under a chart: neighbours of one state are one piece, as long as its buckets
+completeness_strip <- function(states) {
+  runs <- rle(states)
+  tags$div(
+    class = "strip", role = "img", "data-testid" = "completeness-strip",
+    "aria-label" = paste0(say("Completeness"), ": ", states_counted(states)),
+    markup('<span class="', bucket_classes[runs$values], '" style="flex:', runs$lengths,
+           '" data-key="', runs$values, '" data-value="', runs$lengths, '"></span>')
+  )
+}
+
+states_counted <- function(states) {
+  found <- names(bucket_classes)[names(bucket_classes) %in% states]
+  counts <- vapply(found, function(state) sum(states == state), 0L)
+  paste(fmt_count(counts), say(unname(bucket_state_words[found])), collapse = ", ")
+}
+
+#' What the colours of a strip say: of its states
+strip_keys <- function(states) {
+  found <- names(bucket_classes)[names(bucket_classes) %in% states]
+  kind <- c(gap = "s r", pending = "pe", open = "h", quarantined = "s w", complete = "s l")
+  tags$span(class = "keys", tags$span(say("Completeness")), lapply(found, function(state) {
+    tags$span(class = paste("key", kind[[state]]), say(bucket_state_words[[state]]))
   }))
 }
 

@@ -14,12 +14,19 @@ change_tag <- function(change) {
 }
 
 #' A card: a headline with its definition, and what is in it
-panel <- function(title, ..., term = NULL, beside = NULL, end = NULL, footer = NULL) {
+#'
+#' @param folds Whether a phone shows the headline alone, until it is asked for the rest.
+panel <- function(title, ..., term = NULL, beside = NULL, end = NULL, footer = NULL,
+                  folds = FALSE) {
   # Bootstrap's card without bslib's, which brings its scripts along with every answer.
   tags$div(
-    class = "card", tags$div(
+    class = "card", "data-fold" = if (folds) title, tags$div(
       class = "card-header", tags$h2(say(title)),
       if (!is.null(term)) info(title, definitions[[term]]),
+      if (folds) {
+        tags$button(type = "button", class = "fold", "data-unfold" = NA, "aria-expanded" = "false",
+                    "aria-label" = paste0(say(title), ": ", say("Show or hide")))
+      },
       beside, if (!is.null(end)) tags$span(class = "end", end)
     ),
     tags$div(class = "card-body", ...),
@@ -102,6 +109,12 @@ segment <- function(name, label, choices, class = "seg f", chosen = NULL) {
       )
     })
   )
+}
+
+#' Hour, day or week, of those that fit the range
+bucket_switch <- function(view) {
+  fits <- names(buckets)[view$days <= bucket_days]
+  segment("bucket", "Bucket", buckets[fits], class = "seg small", chosen = view$bucket)
 }
 
 filter_bar <- function() {

@@ -55,10 +55,20 @@ sent_columns <- function(values) {
   if (length(chosen)) chosen else default_columns
 }
 
-#' A session's number, or NA
-as_number <- function(text) {
-  if (!grepl("^[0-9]{1,9}$", one_text(text))) return(NA_real_)
-  as.numeric(text)
+#' How a link names a session: its number, and the instant of an event of it to the microsecond
+#'
+#' A number may pass to nobody or to another session when the warehouse counts sessions anew; what
+#' happened at an instant stays. Before 1970 there is the number alone.
+session_name <- function(number, instant) {
+  ifelse(instant < 0, exact(number), sprintf("%s-%.6f", exact(number), instant))
+}
+
+#' Number and instant of such a name, NA where there is none
+as_session <- function(text) {
+  text <- one_text(text)
+  if (!grepl("^[0-9]{1,9}(-[0-9]{1,11}[.][0-9]{6})?$", text)) text <- "-"
+  parts <- strsplit(paste0(text, "-"), "-", fixed = TRUE)[[1L]]
+  as.numeric(c(parts, NA, NA)[1:2])
 }
 
 as_day <- function(text) {
@@ -87,7 +97,7 @@ preset_days <- function(preset, today) {
 #'
 #' @param sent A list as sent by www/dashboard.js. @param now POSIXct.
 #' @return A list: preset, first_day and last_day (Dates), zone, login, category, brand, event,
-#'   bucket, measure, cohort, heights, split, outcome, session, columns, lang,
+#'   bucket, measure, cohort, heights, split, outcome, session, session_at, columns, lang,
 #'   dropped (names of what could not be read).
 parse_view <- function(sent, now) {
   zone <- one_of(sent$zone, OlsonNames(), default_zone)
@@ -118,7 +128,8 @@ parse_view <- function(sent, now) {
     heights = one_of(sent$heights, names(heights), "first"),
     split = one_of(sent$split, names(splits), "login_state"),
     outcome = one_of(sent$outcome, names(outcomes), "all"),
-    session = as_number(sent$session),
+    session = as_session(sent$session)[1L],
+    session_at = as_session(sent$session)[2L],
     columns = sent_columns(sent$columns),
     lang = one_of(sent$lang, names(languages), "en"),
     dropped = url_keys[url_keys %in% unlist(sent$dropped)]

@@ -27,6 +27,7 @@ vietnamese_phrases <- c(
   "Part of this link cannot be read and was left out: %s." =
     "Một phần của liên kết không đọc được nên đã bỏ qua: %s.",
   "No event has this, so it was left out: %s." = "Không có sự kiện nào như vậy nên đã bỏ qua: %s.",
+  "Close" = "Đóng", "Show or hide" = "Hiện hoặc ẩn",
   "Dismiss" = "Đóng", "Login state" = "Đăng nhập", "Category" = "Danh mục",
   "Brand" = "Thương hiệu", "Event" = "Sự kiện", "Logged in" = "Đã đăng nhập",
   "Anonymous" = "Ẩn danh", "Guest" = "Khách vãng lai", "Other" = "Khác",
@@ -79,6 +80,9 @@ vietnamese_phrases <- c(
   "No whole day of this range has a session that passes the filter." =
     "Không có ngày trọn nào trong khoảng này có phiên qua bộ lọc.",
   "%s %02d:00: %s sessions" = "%s %02d:00: %s phiên",
+  "Completeness" = "Độ đầy đủ", "pending" = "đang chờ", "and %d more" = "và %d khoảng nữa",
+  "Data is missing in %s: an operator loads it, make backfill." =
+    "Thiếu dữ liệu ở %s: người vận hành nạp lại, make backfill.",
   # funnel
   "%s left" = "%s rời đi", "%s still open" = "%s chưa hết", "median %s" = "trung vị %s",
   "Who left where" = "Ai rời đi ở đâu", "Left after" = "Rời đi sau",
@@ -151,6 +155,11 @@ vietnamese_phrases <- c(
   "Choose the start of one in the list." = "Chọn lúc bắt đầu của một phiên trong danh sách.",
   "Nothing is stored of this session: it was erased, or is older than what is kept." =
     "Không còn lưu gì của phiên này: đã bị xóa, hoặc cũ hơn thời hạn lưu.",
+  "This link is out of date" = "Liên kết đã cũ",
+  "Sessions were counted anew since it was made, and none has that event now." =
+    "Các phiên đã được tính lại sau khi tạo liên kết, và không phiên nào có sự kiện đó nữa.",
+  "This session was counted anew since the link was made; its events are the same." =
+    "Phiên này đã được tính lại sau khi tạo liên kết; các sự kiện vẫn vậy.",
   "The first %s events." = "%s sự kiện đầu tiên.", "Columns" = "Cột",
   "the session" = "xem phiên", "CSV (%s rows)" = "CSV (%s dòng)",
   "The file could not be made whole, so nothing was saved. Try again, or a shorter range." =

@@ -26,6 +26,7 @@ mod_explore_ui <- function(id) {
       )
     ),
     shiny::uiOutput(ns("csv_note"), class = "banner"),
+    loading(ns("when"), 150L),
     loading(ns("list"), 420L)
   )
 }
@@ -46,9 +47,10 @@ event_cell <- function(column, rows, zone) {
     ifelse(is.na(value) | value == "", dash, as.character(value))
   )
   known <- column == "session_id" & !is.na(rows$session_no)
+  name <- session_name(rows$session_no, rows$event_timestamp)
   link <- ifelse(known, paste0(
-    '<a href="?page=sessions&amp;session=', exact(rows$session_no),
-    '" data-goto="sessions" data-session="', exact(rows$session_no), '">'
+    '<a href="?page=sessions&amp;session=', name, '" data-goto="sessions" data-session="', name,
+    '">'
   ), "")
   # An event without a session id has a session as well.
   text[known & text == dash] <- say("the session")
@@ -70,6 +72,27 @@ event_table <- function(rows, columns, zone) {
       do.call(paste0, cells), "</tr>"
     ))
   ))
+}
+
+#' When the events are that the table lists: how many in each bucket
+#'
+#' @param rows Rows of the series: the rollups' answer, no event is read for it without need.
+when_panel <- function(view, rows) {
+  words <- bucket_words(rows$bucket_at, view$bucket, view$zone)
+  tips <- paste0("<b>", escape(words), "</b><br>", fmt_count(rows$events), " ",
+                 tolower(say("Events")))
+  title <- sayf("%s by %s", say("Events"), tolower(say(buckets[[view$bucket]])))
+  panel(
+    title, term = "events", beside = tags$span(class = "sub", range_words(view)),
+    end = bucket_switch(view),
+    tags$div(
+      "data-testid" = "when", "data-value" = exact(sum(rows$events)),
+      columns_chart(rows$events, NULL, rows$provisional,
+                    axis_marks(rows$bucket_at, view$bucket, view$zone), tips,
+                    paste(title, range_words(view)), height = 72L, lines = 2)
+    ),
+    as_table(c("From", "Events"), data.frame(words, fmt_count(rows$events)))
+  )
 }
 
 csv_name <- function(view) {
@@ -96,6 +119,11 @@ mod_explore_server <- function(id, view, ask, export = NULL) {
         event_table(shown, view()$columns, view()$zone),
         footer = pager(session$ns, pages$place(), nrow(shown), total(), nrow(rows) > event_rows)
       )
+    }))
+    output$when <- shiny::renderUI(drawn(view, function() {
+      rows <- ask("series", asked(), view()$bucket)
+      # The table below says in words why there is nothing.
+      if (sum(rows$events) > 0) when_panel(view(), rows)
     }))
     output$csv_words <- shiny::renderUI(drawn(view, function() {
       tags$span("data-testid" = "csv-rows", "data-value" = exact(total()),

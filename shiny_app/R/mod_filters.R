@@ -20,7 +20,10 @@ drop_menu <- function(name, title, content, class = NULL) {
       "aria-controls" = paste0("menu-", name), title, tags$b("data-count" = name)
     ),
     tags$div(class = "pop", id = paste0("menu-", name), role = "group", "aria-label" = title,
-             hidden = NA, content)
+             hidden = NA, content,
+             # Over the whole of a phone's width there is no place beside it to tap.
+             tags$button(type = "button", class = "ctl primary close", "data-close" = NA,
+                         say("Close")))
   )
 }
 

@@ -39,25 +39,26 @@ left_words <- function(rows) {
 left_panel <- function(rows) {
   n <- nrow(rows) - 1L
   first <- rows$closed_sessions[1L]
+  numbers <- say(c("Sessions", "Of the first step", "Still open", "Median to the next step"))
+  number <- function(k, words) tags$td(class = "num", "data-label" = numbers[k], words)
   panel(
-    "Who left where", term = "funnel",
+    "Who left where", term = "funnel", folds = TRUE,
     sideways("Who left where", tags$table(
-      class = "table", "data-testid" = "who-left",
+      class = "table stacks", "data-testid" = "who-left",
       tags$thead(tags$tr(
         tags$th(scope = "col", say("Left after")),
-        lapply(say(c("Sessions", "Of the first step", "Still open", "Median to the next step")),
-               tags$th, scope = "col", class = "num"),
+        lapply(numbers, tags$th, scope = "col", class = "num"),
         tags$th(scope = "col", say("Look at"))
       )),
       tags$tbody(lapply(seq_len(n), function(i) {
         left <- rows$left_sessions[i]
         tags$tr(
           "data-key" = left_outcomes[i], "data-value" = exact(left),
-          tags$td(event_label(rows$event_name[i])), tags$td(class = "num", fmt_count(left)),
-          tags$td(class = "num", fmt_rate(if (first > 0) left / first else NA)),
-          tags$td(class = "num", fmt_count(rows$still_open_sessions[i])),
-          tags$td(class = "num", fmt_seconds(rows$median_seconds[i + 1L])),
-          tags$td(tags$a(
+          tags$td(event_label(rows$event_name[i])), number(1L, fmt_count(left)),
+          number(2L, fmt_rate(if (first > 0) left / first else NA)),
+          number(3L, fmt_count(rows$still_open_sessions[i])),
+          number(4L, fmt_seconds(rows$median_seconds[i + 1L])),
+          tags$td("data-label" = say("Look at"), tags$a(
             href = paste0("?page=sessions&outcome=", left_outcomes[i]), "data-goto" = "sessions",
             "data-outcome" = left_outcomes[i], sayf("%s sessions", fmt_count(left))
           ))
@@ -156,7 +157,7 @@ split_panel <- function(view, rows, all) {
   table <- data.frame(labels, matrix(fmt_count(counts), nrow(counts)),
                       fmt_rate(counts[, 4L] / counts[, 1L], 2L))
   panel(
-    "Closed funnel, split", term = "split",
+    "Closed funnel, split", term = "split", folds = TRUE,
     end = segment("split", "Split by", splits, class = "seg small wraps", chosen = view$split),
     if (nrow(rows)) {
       shiny::tagList(

@@ -107,14 +107,16 @@ headline_strip <- function(now, before, series, series_before, view) {
   )
 }
 
-series_tips <- function(view, now, was, words) {
+series_tips <- function(view, now, was, words, states) {
   value <- now[[view$measure]]
   before <- if (is.null(was)) rep(NA, length(value)) else was[seq_along(value)]
   paste0(
     "<b>", escape(words), "</b><br>", fmt_count(value), " ",
     tolower(say(measures[[view$measure]])),
     ifelse(now$provisional, paste0(", ", say("still open")), ""),
-    ifelse(is.na(before), "", paste0("<br>", say("before"), ": ", fmt_count(before)))
+    ifelse(is.na(before), "", paste0("<br>", say("before"), ": ", fmt_count(before))),
+    ifelse(states %in% c("complete", "open"), "",
+           paste0("<br>", say(unname(bucket_state_words[states]))))
   )
 }
 
@@ -122,19 +124,20 @@ series_title <- function(view) {
   sayf("%s by %s", say(measures[[view$measure]]), tolower(say(buckets[[view$bucket]])))
 }
 
-series_panel <- function(view, now, before) {
+#' @param hours A function of the buckets' starts: rows of bucket_hours.
+series_panel <- function(view, now, before, hours) {
   first <- first_drawn(now, before, view$zone)
   now <- now[seq(first, nrow(now)), ]
+  states <- bucket_states(hours(now$bucket_at), nrow(now))
   was <- if (sum(before$events) > 0) before[[view$measure]]
   words <- bucket_words(now$bucket_at, view$bucket, view$zone)
   title <- series_title(view)
   chart <- line_chart(
     now[[view$measure]], now$provisional, was, axis_marks(now$bucket_at, view$bucket, view$zone),
-    series_tips(view, now, was, words), paste(title, range_words(view))
+    series_tips(view, now, was, words, states), paste(title, range_words(view))
   )
   rows <- data.frame(words, fmt_count(now$events), fmt_count(now$visitors), fmt_count(now$sessions),
-                     fmt_count(now$converted_sessions))
-  fits <- names(buckets)[view$days <= bucket_days]
+                     fmt_count(now$converted_sessions), say(unname(bucket_state_words[states])))
   panel(
     title, term = view$measure,
     beside = tags$span(
@@ -150,9 +153,20 @@ series_panel <- function(view, now, before) {
       },
       if (any(now$provisional)) tags$span(class = "key h", say("still open"))
     ),
-    end = segment("bucket", "Bucket", buckets[fits], class = "seg small", chosen = view$bucket),
+    end = bucket_switch(view),
     tags$div("data-testid" = "series", "data-value" = sum(now[[view$measure]]), chart),
-    as_table(c("From", "Events", "Visitors", "Sessions", "Converted"), rows)
+    completeness_strip(states),
+    as_table(c("From", "Events", "Visitors", "Sessions", "Converted", "Completeness"), rows),
+    footer = tags$div(
+      class = "strip-foot", strip_keys(states), info("Completeness", definitions[["complete"]]),
+      if (any(states == "gap")) {
+        tags$span(sayf("Data is missing in %s: an operator loads it, make backfill.",
+                       paste(words[states == "gap"][1L],
+                             if (sum(states == "gap") > 1L) {
+                               sayf("and %d more", sum(states == "gap") - 1L)
+                             })))
+      }
+    )
   )
 }
 
@@ -186,7 +200,7 @@ yesterday_line <- function(day, now, before, view) {
 steps_panel <- function(rows) {
   first <- rows$closed_sessions[1L]
   panel(
-    "Closed funnel", term = "funnel",
+    "Closed funnel", term = "funnel", folds = TRUE,
     end = tags$a(href = "?page=funnel", "data-goto" = "funnel", say("Open the funnel")),
     bar_list(data.frame(
       key = rows$event_name, label = event_label(rows$event_name), value = rows$closed_sessions,
@@ -201,7 +215,7 @@ mix_panel <- function(rows) {
     key = rows$event_name, label = event_label(rows$event_name, rows$label), value = rows$events,
     words = fmt_rate(rows$events / total)
   )
-  panel("Events", term = "mix", bar_list(shown, "event-mix"))
+  panel("Events", term = "mix", bar_list(shown, "event-mix"), folds = TRUE)
 }
 
 # A state keeps its colour whatever its rank.
@@ -214,7 +228,7 @@ login_panel <- function(rows) {
   label <- state_label_of(rows$login_state)
   colour <- login_colours[rows$login_state]
   panel(
-    "Login state", term = "login",
+    "Login state", term = "login", folds = TRUE,
     tags$div(class = "split", "aria-hidden" = "true", lapply(seq_len(nrow(rows)), function(i) {
       tags$span(class = colour[i], style = sprintf("--v:%.1f%%", 100 * rows$sessions[i] / total))
     })),
@@ -244,7 +258,7 @@ login_panel <- function(rows) {
 heat_panel <- function(rows) {
   top <- max(rows$sessions_per_hour, na.rm = TRUE)
   panel(
-    "Sessions by hour and weekday", term = "heat",
+    "Sessions by hour and weekday", term = "heat", folds = TRUE,
     end = tags$span(
       class = "sub ramp", "aria-hidden" = "true", tags$span("0"),
       lapply(0:6, function(step) tags$i(class = paste0("q", step))), tags$span(fmt_mean(top))
@@ -274,7 +288,9 @@ mod_overview_server <- function(id, view, ask) {
       if (sum(now$events) == 0) {
         return(panel(series_title(view()), empty_words(view())))
       }
-      series_panel(view(), now, ask("series", before(), view()$bucket))
+      series_panel(view(), now, ask("series", before(), view()$bucket), function(edges) {
+        ask("bucket_hours", edges, view_range(view())$to)
+      })
     }))
     # The headlines answer a click first; what lies below the chart follows in the next flush.
     below <- shiny::debounce(view, 10)

@@ -138,7 +138,7 @@ mod_pipeline_server <- function(id, view, ask) {
         words <- state_words("No run yet", "The rule fires the loader every hour.")
         return(panel("Last runs", words))
       }
-      panel("Last runs", term = "runs", runs_table(rows, view()$zone))
+      panel("Last runs", term = "runs", folds = TRUE, runs_table(rows, view()$zone))
     }))
     output$quarantine <- shiny::renderUI(drawn_again(view, function() {
       rows <- ask("quarantine")

@@ -19,26 +19,29 @@ product_table <- function(rows) {
   known <- function(text) ifelse(is.na(text), "", text)
   both <- known(rows$category) != "" & known(rows$brand) != ""
   under <- paste0(known(rows$category), ifelse(both, " \u00b7 ", ""), known(rows$brand))
-  number <- function(words) paste0('<td class="num">', words, "</td>")
+  titles <- say(c("Views", "Adds", "Removed", "Add-to-cart", "Bought, at most", "Price seen"))
+  # A phone has no room for columns: there each number stands under its own title.
+  number <- function(k, words) {
+    paste0('<td class="num" data-label="', escape(titles[k]), '">', words, "</td>")
+  }
   bar <- paste0(
     '<span class="cell"><i style="--v:',
     sprintf("%.1f", 100 * rows$views / max(rows$views, 1)), '%"></i>', fmt_count(rows$views),
     "</span>"
   )
   sideways("Products", tags$table(
-    class = "table table-hover", "data-testid" = "products",
+    class = "table table-hover stacks", "data-testid" = "products",
     tags$thead(tags$tr(
       tags$th(scope = "col", say("Product")),
-      lapply(say(c("Views", "Adds", "Removed", "Add-to-cart", "Bought, at most", "Price seen")),
-             tags$th, scope = "col", class = "num")
+      lapply(titles, tags$th, scope = "col", class = "num")
     )),
     tags$tbody(markup(
       '<tr data-key="', escape(rows$product_id), '" data-value="', exact(rows$views),
       '"><td class="wrap">', escape(ifelse(is.na(rows$name), rows$product_id, rows$name)),
       '<span class="sub">', escape(under), "</span></td>",
-      number(bar), number(fmt_count(rows$adds)),
-      number(fmt_count(rows$removals)), number(fmt_rate(rows$add_to_cart_rate)),
-      number(fmt_count(rows$bought_sessions)), number(fmt_vnd(rows$price_seen)), "</tr>"
+      number(1L, bar), number(2L, fmt_count(rows$adds)), number(3L, fmt_count(rows$removals)),
+      number(4L, fmt_rate(rows$add_to_cart_rate)), number(5L, fmt_count(rows$bought_sessions)),
+      number(6L, fmt_vnd(rows$price_seen)), "</tr>"
     ))
   ))
 }
@@ -76,7 +79,7 @@ group_panel <- function(title, rows, total, id) {
     value = rows$views, words = fmt_rate(if (total > 0) rows$views / total else NA)
   )
   more <- if (rest > 0) sayf("Product views; %s more in the rest.", fmt_count(rest))
-  panel(title, term = "value", bar_list(shown, id),
+  panel(title, term = "value", folds = TRUE, bar_list(shown, id),
         footer = if (rest > 0) more else say("Product views."))
 }
 

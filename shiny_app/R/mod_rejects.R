@@ -78,7 +78,8 @@ mod_rejects_server <- function(id, view, ask) {
         return(panel(title, state_words("Empty", "No record waits for a reload.")))
       }
       panel(
-        title, term = "quarantine", rejects_table(utils::head(rows, reject_rows), view()$zone),
+        title, term = "quarantine", folds = TRUE,
+        rejects_table(utils::head(rows, reject_rows), view()$zone),
         footer = if (nrow(rows) > reject_rows) {
           sayf("The newest %s; the counts by reason have all.", fmt_count(reject_rows))
         }

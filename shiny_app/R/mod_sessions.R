@@ -38,6 +38,7 @@ outcome_words <- function(rows) {
 }
 
 session_table <- function(rows, zone, chosen) {
+  name <- session_name(rows$session_no, rows$started_at)
   kind <- ifelse(is.na(rows$is_new), say("not set"), ifelse(rows$is_new, say("new"),
                                                             say("returning")))
   sideways("Sessions", tags$table(
@@ -50,8 +51,8 @@ session_table <- function(rows, zone, chosen) {
     tags$tbody(markup(
       "<tr", ifelse(rows$session_no %in% chosen, ' class="sel" aria-current="true"', ""),
       ' data-key="', exact(rows$session_no), '" data-value="', exact(rows$events),
-      '"><td><a href="?page=sessions&amp;session=', exact(rows$session_no),
-      '" data-pick="session" data-value="', exact(rows$session_no), '">',
+      '"><td><a href="?page=sessions&amp;session=', name, '" data-pick="session" data-value="',
+      name, '">',
       fmt_moment(rows$started_at, zone), '</a></td><td class="mono cut">',
       escape(ifelse(is.na(rows$client_id), dash, rows$client_id)), "</td><td>", kind, "</td><td>",
       escape(state_label_of(rows$login_state)), '</td><td class="num">', fmt_count(rows$events),
@@ -134,13 +135,35 @@ trail <- function(rows, zone) {
   }))
 }
 
-one_panel <- function(view, ask) {
+#' The number that a link's session has now
+#'
+#' @param view A view: session as the link has it, session_at of an event of it.
+#' @return A number; NA when no session, or more than one, has an event at that instant.
+session_now <- function(view, ask) {
+  at <- view$session_at
+  same <- function(instants) abs(instants - at) < 1e-6
+  if (is.na(at) || any(same(ask("session_events", view$session, trail_rows)$event_at))) {
+    return(view$session)
+  }
+  around <- list(from = iso(as_instant(at - 0.002)), to = iso(as_instant(at + 0.002)),
+                 zone = view$zone, filter = "")
+  rows <- ask("event_list", around, NULL, 50L)
+  found <- unique(rows$session_no[same(rows$event_timestamp) & !is.na(rows$session_no)])
+  if (view$session %in% found) return(view$session)
+  if (length(found) == 1L) found else NA_real_
+}
+
+one_panel <- function(view, ask, number) {
   title <- say("One session, in order")
   if (is.na(view$session)) {
     return(panel(title, state_words("No session chosen",
                                     "Choose the start of one in the list.")))
   }
-  rows <- ask("session_events", view$session, trail_rows)
+  if (is.na(number)) {
+    words <- say("Sessions were counted anew since it was made, and none has that event now.")
+    return(panel(title, state_words("This link is out of date", words, id = "stale-session")))
+  }
+  rows <- ask("session_events", number, trail_rows)
   if (!nrow(rows)) {
     words <- say("Nothing is stored of this session: it was erased, or is older than what is kept.")
     return(panel(title, state_words("Nothing here", words, id = "no-session")))
@@ -148,7 +171,14 @@ one_panel <- function(view, ask) {
   day <- axis_day(rows$event_at[1L], view$zone)
   panel(
     title, end = tags$span(class = "sub", day), trail(rows, view$zone),
-    footer = if (nrow(rows) == trail_rows) sayf("The first %s events.", fmt_count(trail_rows))
+    footer = shiny::tagList(
+      if (nrow(rows) == trail_rows) tags$p(sayf("The first %s events.", fmt_count(trail_rows))),
+      if (number != view$session) {
+        tags$p("data-testid" = "renumbered", say(
+          "This session was counted anew since the link was made; its events are the same."
+        ))
+      }
+    )
   )
 }
 
@@ -166,6 +196,7 @@ mod_sessions_server <- function(id, view, ask) {
       },
       cursor_at = function(row) list(at = row$started_text, no = exact(row$session_no))
     )
+    now <- function() if (is.na(view()$session)) NA_real_ else session_now(view(), ask)
     output$list <- shiny::renderUI(drawn(view, function() {
       rows <- pages$found()
       head <- segment("outcome", "Outcome", outcomes, class = "seg small wraps",
@@ -176,10 +207,10 @@ mod_sessions_server <- function(id, view, ask) {
       total <- outcome_count(asked()$outcome, ask("kpis", asked()$range), funnel)
       panel(
         "Sessions", term = "sessions", beside = tags$span(class = "sub", say("newest first")),
-        end = head, session_table(shown, view()$zone, view()$session),
+        end = head, session_table(shown, view()$zone, now()),
         footer = pager(session$ns, pages$place(), nrow(shown), total, nrow(rows) > session_rows)
       )
     }))
-    output$one <- shiny::renderUI(drawn(view, function() one_panel(view(), ask)))
+    output$one <- shiny::renderUI(drawn(view, function() one_panel(view(), ask, now())))
   })
 }

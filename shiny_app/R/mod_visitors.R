@@ -50,7 +50,8 @@ fresh_panel <- function(view, rows) {
   )
   panel(
     "New and returning visitors", term = "new",
-    end = tags$span(
+    end = bucket_switch(view),
+    beside = tags$span(
       class = "keys", tags$span(class = "key s", say("new")),
       tags$span(class = "key s soft", say("returning")),
       if (any(rows$provisional)) tags$span(class = "key h", say("still open"))
@@ -120,7 +121,7 @@ retention_table <- function(rows, cohort, zone) {
 
 retention_panel <- function(view, rows) {
   panel(
-    "Retention", term = "retention",
+    "Retention", term = "retention", folds = TRUE,
     end = segment("cohort", "Cohort", cohorts, class = "seg small", chosen = view$cohort),
     retention_table(rows, view$cohort, view$zone),
     footer = tags$span(
@@ -145,7 +146,7 @@ shape_panel <- function(rows, shape, title, term) {
   amount <- mine$amount[match(names(labels), mine$place)]
   amount[is.na(amount)] <- 0
   total <- sum(amount)
-  panel(say(title), term = term, bar_list(data.frame(
+  panel(say(title), term = term, folds = TRUE, bar_list(data.frame(
     key = names(labels), label = say(unname(labels)), value = amount,
     words = fmt_rate(if (total > 0) amount / total else NA)
   ), paste0("shape-", shape)))

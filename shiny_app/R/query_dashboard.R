@@ -90,6 +90,25 @@ query_completeness <- function(db, from, to) {
   ), list(from, to))
 }
 
+#' Hours by what became of their objects, for each bucket that they touch
+#'
+#' @param edges Starts of the buckets, seconds since 1970. @param to Where the last one ends, ISO.
+query_bucket_hours <- function(db, edges, to) {
+  array <- paste0("{", paste(iso(as_instant(edges)), collapse = ","), "}")
+  db_query(db, paste(
+    # An hour of the keys is of UTC; where the zone's are others it lies in two of them.
+    "SELECT p.place::float8, count(*)::float8 AS hours,",
+    "count(*) FILTER (WHERE c.state = 'gap')::float8 AS gaps,",
+    "count(*) FILTER (WHERE c.state = 'open' AND c.pending > 0)::float8 AS pending,",
+    "count(*) FILTER (WHERE c.state = 'open' AND c.pending = 0)::float8 AS open,",
+    "count(*) FILTER (WHERE c.state = 'quarantined')::float8 AS quarantined",
+    "FROM dashboard.completeness(($1::timestamptz[])[1], $2::timestamptz) AS c",
+    "CROSS JOIN LATERAL (SELECT DISTINCT width_bucket(x.at, $1::timestamptz[]) AS place",
+    "FROM (VALUES (c.hour_at), (c.hour_at + interval '3599.999999 s')) AS x (at)) AS p",
+    "WHERE p.place > 0 GROUP BY p.place ORDER BY p.place"
+  ), list(array, to))
+}
+
 query_runs <- function(db, rows) {
   db_query(db, paste(
     "SELECT run_id::float8, extract(EPOCH FROM started_at)::float8 AS started_at,",
@@ -202,7 +221,8 @@ queries <- list(
   login_states = query_login_states, funnel = query_funnel, funnel_split = query_funnel_split,
   products = query_products,
   categories = query_categories, brands = query_brands, freshness = query_freshness,
-  completeness = query_completeness, runs = query_runs, quarantine = query_quarantine,
+  completeness = query_completeness,
+  bucket_hours = query_bucket_hours, runs = query_runs, quarantine = query_quarantine,
   choices = query_choices, visitor_facts = query_visitor_facts, new_returning = query_new_returning,
   retention = query_retention, session_shapes = query_session_shapes,
   session_list = query_session_list, session_events = query_session_events,
@@ -211,7 +231,8 @@ queries <- list(
 )
 
 # What changes without a load: a run that fails, an hour that passes. Kept for some seconds only.
-live <- c("freshness", "completeness", "runs", "quarantine", "rejects", "event_source")
+live <- c("freshness", "completeness", "bucket_hours", "runs", "quarantine", "rejects",
+          "event_source")
 live_seconds <- 10
 
 #' Answers that any session got, and the marker of the load that they belong to

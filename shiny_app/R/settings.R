@@ -33,3 +33,29 @@ token_book <- function(most = 10000L) {
     knows = function(token) is.character(token) && length(token) == 1L && token %in% book$tokens
   )
 }
+
+# Names by which the tunnel's end, on the analyst's own machine, can be called.
+own_hosts <- c("localhost", "127.0.0.1", "[::1]")
+
+host_name <- function(text) sub(":[0-9]*$", "", tolower(sub("^https?://", "", text)))
+
+#' Whether a request for the page may come from the tunnel's own address
+#'
+#' Another site's page can have its own name resolve to this machine: to the browser that is its own
+#' site then, which may read the page and the token in it. Such a request bears that name as Host.
+#' One that a script of another site makes bears an Origin.
+#'
+#' @param req A Rook request.
+is_own_request <- function(req) {
+  host <- req$HTTP_HOST
+  origin <- req$HTTP_ORIGIN
+  !is.null(host) && host_name(host) %in% own_hosts &&
+    (is.null(origin) || host_name(origin) %in% own_hosts)
+}
+
+refusal <- function() {
+  shiny::httpResponse(403L, "text/plain; charset=utf-8", paste0(
+    "This dashboard answers to localhost alone: open it through the Session Manager tunnel.\n",
+    "Trang này chỉ trả lời cho localhost: hãy mở qua đường hầm Session Manager.\n"
+  ))
+}

@@ -5,7 +5,7 @@
     bucket: "", measure: "visitors", cohort: "week", heights: "first", split: "login_state", outcome: "all", session: "", columns: "", lang: "" };
   // What these may be; the server says which bucket fits a range.
   var words = { bucket: /^(hour|day|week)?$/, measure: /^(visitors|sessions|events)$/, cohort: /^(day|week)$/, heights: /^(first|before)$/, split: /^(login_state|category|brand|new_returning)$/,
-    outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^\d{0,9}$/, columns: /^[a-z_,]{0,400}$/, lang: /^(en|vi)?$/ };
+    outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^(\d{1,9}(-\d{1,11}\.\d{6})?)?$/, columns: /^[a-z_,]{0,400}$/, lang: /^(en|vi)?$/ };
   // Filters with values from the warehouse: each value a parameter of its own, as it may hold a comma.
   var lists = ["category", "brand", "event"];
   var view = Object.assign({}, defaults);
@@ -146,6 +146,7 @@
       item.textContent = count || "";
       item.closest("button").classList.toggle("on", count > 0 && field !== "columns");
     });
+    showFolds();
     showPage();
   }
 
@@ -161,8 +162,20 @@
       if (open) {
         // Not over the edge of the window.
         pop.classList.toggle("left", pop.getBoundingClientRect().right > document.documentElement.clientWidth);
-        (pop.querySelector("input, button") || button).focus();
+        // A phone's keyboard would cover what can be chosen: it comes when the search is tapped.
+        var first = matchMedia("(max-width: 767.98px)").matches ? "[data-close]" : "input, button";
+        (pop.querySelector(first) || button).focus();
       }
+    });
+  }
+
+  // Which cards a phone has unfolded: they are drawn anew with each answer.
+  var unfolded = {};
+  function showFolds() {
+    document.querySelectorAll("[data-fold]").forEach(function (card) {
+      var open = unfolded[card.dataset.fold] === true;
+      card.classList.toggle("unfolded", open);
+      card.querySelector("[data-unfold]").setAttribute("aria-expanded", String(open));
     });
   }
 
@@ -215,7 +228,7 @@
   document.addEventListener("click", function (event) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (!event.target.closest("[data-menu]")) openMenu(null);
-    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick], [data-send], [data-look], [data-lang]," +
+    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick], [data-send], [data-look], [data-lang], [data-unfold], [data-close]," +
       " [data-clear], [data-dismiss], #theme, #copy, #filters");
     if (!item) return;
     event.preventDefault();
@@ -229,6 +242,14 @@
         item.textContent = item.dataset.done;
         setTimeout(function () { item.textContent = text; }, 2000);
       });
+    } else if ("unfold" in item.dataset) {
+      var card = item.closest("[data-fold]");
+      unfolded[card.dataset.fold] = !card.classList.contains("unfolded");
+      showFolds();
+    } else if ("close" in item.dataset) {
+      var opener = document.querySelector("[data-open][aria-expanded=true]");
+      openMenu(null);
+      if (opener) opener.focus();
     } else if ("look" in item.dataset) {
       find(item.parentNode);
     } else if (item.dataset.lang) {

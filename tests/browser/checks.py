@@ -12,12 +12,13 @@ import datetime as dt
 import itertools
 import json
 import re
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from playwright.sync_api import ConsoleMessage, Page, Response
+from playwright.sync_api import ConsoleMessage, Page, Response, WebSocket
 
 Ask = Callable[[str], Any]
 ARGUMENTS = (
@@ -225,11 +226,11 @@ def series_equals_sql(page: Page, ask: Ask) -> None:
 
     def check() -> None:
         view = shown_range(page)
-        bucket = page.locator("[data-choice=bucket] [aria-pressed=true]").get_attribute(
+        bucket = page.locator(f"{SHOWN} [data-choice=bucket] [aria-pressed=true]").get_attribute(
             "data-value"
         )
         rows = page.locator("[data-testid=series] ~ .as-table tbody tr").evaluate_all(
-            "all => all.map(one => [...one.cells].slice(1).map("
+            "all => all.map(one => [...one.cells].slice(1, 5).map("
             "cell => Number(cell.textContent.replaceAll(',', ''))))"
         )
         wanted = ask(
@@ -240,6 +241,45 @@ def series_equals_sql(page: Page, ask: Ask) -> None:
         assert rows
         assert rows == wanted[left_out:]
         assert all(events == 0 for events, *_ in wanted[:left_out])
+
+    eventually(check)
+
+
+WORST_FIRST = ("gap", "pending", "open", "quarantined", "complete")
+
+
+def completeness_equals_sql(page: Page, ask: Ask) -> None:
+    """The strip under the chart gives each bucket the worst state of the hours that it touches."""
+
+    def check() -> None:
+        view = shown_range(page)
+        bucket = page.locator(f"{SHOWN} [data-choice=bucket] [aria-pressed=true]").get_attribute(
+            "data-value"
+        )
+        strip = page.get_by_test_id("completeness-strip")
+        found = [state for state, count in listed(page, "completeness-strip") for _ in range(count)]
+        series = call("series", view, f", '{bucket}'")
+        edges = ask(f"SELECT json_agg(extract(EPOCH FROM x.bucket_at)) FROM {series} AS x")
+        end = ask(
+            f"SELECT to_json(extract(EPOCH FROM (date '{view['to']}' + 1)::timestamp"
+            f" AT TIME ZONE '{view['zone']}'))"
+        )
+        hours = ask(
+            "SELECT json_agg(json_build_array(extract(EPOCH FROM h.hour_at), CASE WHEN h.state ="
+            " 'open' AND h.pending > 0 THEN 'pending' ELSE h.state END)) FROM"
+            f" dashboard.completeness(to_timestamp({edges[0]}), to_timestamp({end})) AS h"
+        )
+        wanted = [
+            min(
+                (state for at, state in hours if at < until and at + 3600 > since),
+                key=WORST_FIRST.index,
+            )
+            for since, until in itertools.pairwise([*edges, end])
+        ]
+        assert found == wanted[len(wanted) - len(found) :]
+        label = strip.get_attribute("aria-label") or ""
+        assert f"{found.count('open')} still open" in label, label
+        assert f"{found.count('complete')} complete" in label, label
 
     eventually(check)
 
@@ -381,7 +421,7 @@ def sessions_equal_sql(page: Page, ask: Ask, outcome: str = "all", skip: int = 0
 
 def trail_equals_sql(page: Page, ask: Ask) -> None:
     """The session that is shown is the warehouse's, event by event."""
-    number_of = parse_qs(urlsplit(page.url).query)["session"][0]
+    number_of = parse_qs(urlsplit(page.url).query)["session"][0].partition("-")[0]
 
     def check() -> None:
         rows = pairs(ask, f"dashboard.session_events({int(number_of)})", "event_id", "event_name")
@@ -394,6 +434,35 @@ def trail_equals_sql(page: Page, ask: Ask) -> None:
     eventually(check)
 
 
+def session_links_survive(page: Page, url: str, counted_anew: Callable[[], object]) -> None:
+    """A link leads to the same events after sessions are counted anew, whatever their numbers are."""
+
+    def trail() -> list[str]:
+        found: list[str] = page.locator("[data-testid=trail] [data-key]").evaluate_all(
+            "all => all.map(one => one.dataset.key)"
+        )
+        return found
+
+    show(page, url, {"page": "sessions"})
+    page.locator("[data-testid=sessions] [data-pick=session]").nth(5).click()
+    page.wait_for_url("**session=**")
+    drawn(page)
+    link, before = page.url, trail()
+    assert before
+    counted_anew()
+    show(page, link)
+    assert trail() == before
+    assert page.get_by_test_id("renumbered").count() == 0
+    number_of, _, at = parse_qs(urlsplit(link).query)["session"][0].partition("-")
+    # As if the numbers had passed to others: found again by the event, and said so.
+    show(page, url, {"page": "sessions", "session": f"{int(number_of) - 1}-{at}"})
+    assert trail() == before
+    assert page.get_by_test_id("renumbered").is_visible()
+    show(page, url, {"page": "sessions", "session": f"{number_of}-1000000000.000000"})
+    assert trail() == []
+    assert page.get_by_test_id("stale-session").is_visible()
+
+
 def events_equal_sql(page: Page, ask: Ask, skip: int = 0) -> None:
     """The list holds the warehouse's events from one place on, the newest first."""
     more = f", max_rows => {skip + 50}"
@@ -404,9 +473,30 @@ def events_equal_sql(page: Page, ask: Ask, skip: int = 0) -> None:
         assert [event for event, _ in listed(page, "events")] == [event for event, _ in wanted]
         events = row(ask, call("kpis", view))["events"]
         assert number(page, "csv-rows") == events
+        _histogram_equals_sql(page, ask, view, events)
         assert f"of {events:,}" in page.locator(f"{SHOWN} .pager").inner_text()
 
     eventually(check)
+
+
+def _histogram_equals_sql(page: Page, ask: Ask, view: Mapping[str, str], events: int) -> None:
+    """The columns over the table are as high as SQL's buckets, which add up to all its events."""
+    bucket = page.locator(f"{SHOWN} [data-choice=bucket] [aria-pressed=true]").get_attribute(
+        "data-value"
+    )
+    series = call("series", view, f", '{bucket}'")
+    wanted = [count for _, count in pairs(ask, series, "bucket_at", "events")]
+    assert number(page, "when") == sum(wanted) == events
+    heights = page.locator("[data-testid=when] rect").evaluate_all(
+        "all => all.map(one => Number(one.getAttribute('height')))"
+    )
+    most = max(wanted)
+    tallest = heights[wanted.index(most)]
+    assert tallest > 50
+    assert all(
+        abs(height / tallest - count / most) < 0.001
+        for height, count in zip(heights, wanted, strict=True)
+    )
 
 
 def csv_equals_sql(page: Page, ask: Ask) -> None:
@@ -456,6 +546,34 @@ def visitors_equal_sql(page: Page, ask: Ask) -> None:
         )
 
     eventually(check)
+
+
+def visitors_by_bucket_and_daily_cohorts(page: Page, ask: Ask) -> None:
+    """New and returning by hour, day and week, and cohorts of days: each is SQL's, in the address."""
+    for bucket in ("hour", "day", "week"):
+        page.locator(f"{SHOWN} [data-choice=bucket] [data-value={bucket}]").click()
+        drawn(page)
+        wanted = ask(
+            "SELECT json_agg(json_build_array(x.new_visitors, x.returning_visitors))"
+            f" FROM {call('new_returning', shown_range(page), f', {chr(39)}{bucket}{chr(39)}')} AS x"
+        )
+        rows = page.locator("[data-testid=new-returning] ~ .as-table tbody tr").evaluate_all(
+            "all => all.map(one => [...one.cells].slice(1, 3).map("
+            "cell => Number(cell.textContent.replaceAll(',', ''))))"
+        )
+        assert rows == wanted, bucket
+    assert parse_qs(urlsplit(page.url).query)["bucket"] == ["week"]
+    page.locator("[data-choice=cohort] [data-value=day]").click()
+    drawn(page)
+    view = shown_range(page)
+    days = {**view, "from": str(dt.date.fromisoformat(view["to"]) - dt.timedelta(days=13))}
+    wanted = ask(
+        "SELECT json_agg(x.cohort ORDER BY x.cohort_at)"
+        f" FROM {call('retention', days, ', ' + repr('day'))} AS x WHERE x.number = 0 AND x.cohort > 0"
+    )
+    found = [size for _, size in listed(page, "retention") if size]
+    assert found == wanted
+    assert parse_qs(urlsplit(page.url).query)["cohort"] == ["day"]
 
 
 def products_equal_sql(page: Page, ask: Ask) -> None:
@@ -638,11 +756,91 @@ def fits_a_phone(page: Page, url: str) -> None:
         for name in PAGES:
             show(page, url, {"page": name})
             page.locator(f"{SHOWN} details").evaluate_all("all => all.forEach(x => x.open = true)")
+            page.locator(f"{SHOWN} .fold").evaluate_all(
+                "all => all.filter(x => x.ariaExpanded === 'false').forEach(x => x.click())"
+            )
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
     show(page, url)
     assert not page.locator("[data-choice=range]").is_visible()
     page.get_by_text("Filters", exact=True).click()
     assert page.locator("[data-choice=range]").is_visible()
+
+
+def products_need_no_swipe(page: Page, url: str) -> None:
+    """A phone shows every number of every product, each under its own title, without a swipe."""
+    show(page, url, {"page": "products"})
+    row = page.locator("[data-testid=products] tbody tr").nth(1)
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        region = page.locator("[data-testid=products]").locator("..")
+        assert region.evaluate("x => x.scrollWidth <= x.clientWidth"), width
+        assert row.locator("td").count() == 7
+        for cell in row.locator("td").all():
+            box = cell.bounding_box()
+            assert box is not None
+            assert 0 <= box["x"] < box["x"] + box["width"] <= width
+    titles = row.locator("td[data-label]").evaluate_all(
+        "all => all.map(one => getComputedStyle(one, '::before').content)"
+    )
+    assert titles[0] == '"Views"'
+    assert len(set(titles)) == 6
+
+
+def sections_fold(page: Page, url: str) -> None:
+    """A phone begins with the headlines; what was unfolded stays so when it is drawn anew."""
+    page.set_viewport_size({"width": 390, "height": 800})
+    show(page, url)
+    mix = page.get_by_test_id("event-mix")
+    button = page.locator("[data-fold=Events] .fold")
+    assert not mix.is_visible()
+    assert button.get_attribute("aria-expanded") == "false"
+    button.click()
+    assert mix.is_visible()
+    page.locator("#filters").click()
+    page.locator("[data-choice=range] [data-value='30d']").click()
+    drawn(page)
+    assert mix.is_visible()
+    assert button.get_attribute("aria-expanded") == "true"
+    button.click()
+    assert not mix.is_visible()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert mix.is_visible()
+    assert not button.is_visible()
+
+
+def phone_filters_are_usable(page: Page, url: str, ask: Ask, day: str) -> None:
+    """On a small phone every value of a menu can be tapped, the menu closed, days be entered."""
+    page.set_viewport_size({"width": 320, "height": 568})
+    show(page, url)
+    page.locator("#filters").click()
+    opener = page.locator("[data-open=event]")
+    opener.click()
+    options = page.locator("[data-choice=event] [data-value]")
+    options.first.wait_for()
+    last = options.last
+    last.scroll_into_view_if_needed()
+    box = last.bounding_box()
+    close = page.locator("#menu-event [data-close]")
+    below = close.bounding_box()
+    assert box is not None
+    assert below is not None
+    assert box["height"] >= 40
+    assert box["y"] >= 0
+    assert below["y"] + below["height"] <= 568
+    last.click()
+    close.click()
+    assert not page.locator("#menu-event").is_visible()
+    assert opener.evaluate("x => x === document.activeElement")
+    drawn(page)
+    assert len(parse_qs(urlsplit(page.url).query)["event"]) == 1
+    page.get_by_test_id("chips").locator(".chip").first.click()
+    drawn(page)
+    for end in ("#from", "#to"):
+        box = page.locator(end).bounding_box()
+        assert box is not None
+        assert box["height"] >= 40
+        assert 0 <= box["x"] < box["x"] + box["width"] <= 320
+    dates_change_the_numbers(page, ask, day)
 
 
 def another_page_gets_nothing(page: Page, url: str) -> None:
@@ -657,6 +855,67 @@ def another_page_gets_nothing(page: Page, url: str) -> None:
     page.unroute(url)
     assert page.locator("[data-testid^=kpi-]").count() == 0
     assert page.get_by_test_id("freshness").count() == 0
+
+
+# What a page of another site may try, for a minute at most: ask for the page and read it, or talk to
+# its socket as the page itself did. Returns what it got to read.
+_FETCH = """async ([address, mode]) => {
+  try {
+    const answer = await fetch(address, { mode: mode, credentials: 'include' });
+    return [answer.type, answer.status, await answer.text()];
+  } catch (error) { return ['refused', 0, String(error)]; }
+}"""
+_TALK = """async ([address, frames]) => {
+  let heard = '';
+  const socket = new WebSocket(address);
+  socket.onmessage = message => { heard += message.data; };
+  await new Promise(go => { socket.onopen = go; socket.onerror = go; });
+  for (const frame of frames) {
+    if (socket.readyState === WebSocket.OPEN) socket.send(frame);
+    await new Promise(go => setTimeout(go, 300));
+  }
+  // Until it has nothing more to say: idle, and then the values in the same breath.
+  for (let tries = 0; tries < 100 && !heard.includes('idle'); tries++) {
+    await new Promise(go => setTimeout(go, 200));
+  }
+  await new Promise(go => setTimeout(go, 2000));
+  socket.close();
+  return heard;
+}"""
+
+
+def spoken_by(page: Page, url: str) -> tuple[str, str, list[str]]:
+    """Open the dashboard; return its token, its socket's address and what it sent there at first."""
+    sockets: list[str] = []
+    frames: list[str] = []
+
+    def opened(socket: WebSocket) -> None:
+        sockets.append(socket.url)
+        socket.on("framesent", lambda frame: frames.append(str(frame)))
+
+    page.on("websocket", opened)
+    show(page, url)
+    token = page.locator("#view").get_attribute("data-token")
+    assert token
+    assert len(sockets) == 1
+    assert any(token in frame for frame in frames)
+    return token, sockets[0], frames
+
+
+def read_by(page: Page, url: str, mode: str) -> list[Any]:
+    """Return type, status and text of what a page's script gets when it fetches an address."""
+    found: list[Any] = page.evaluate(_FETCH, [url, mode])
+    return found
+
+
+def heard_by(page: Page, socket: str, frames: list[str]) -> str:
+    """Return what a page hears that says the same to a socket of its own."""
+    own = re.sub(r"n=\w+", "n=" + secrets.token_hex(9), socket)
+    heard: str = page.evaluate(_TALK, [own, frames])
+    # A session there was: what is not heard was not said.
+    assert "sessionId" in heard
+    assert "idle" in heard
+    return heard
 
 
 def comes_back_when_its_session_is_lost(

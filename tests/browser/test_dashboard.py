@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import http.server
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from demo.objects import Writer
 from tests.browser import checks, shop
@@ -18,6 +24,7 @@ def test_every_number_of_the_overview_is_sqls(dashboard: Dashboard, page: Page) 
     checks.show(page, dashboard.url)
     checks.overview_equals_sql(page, dashboard.ask)
     checks.series_equals_sql(page, dashboard.ask)
+    checks.completeness_equals_sql(page, dashboard.ask)
     checks.definitions_stand_beside_numbers(page)
     checks.quiet_and_alone(seen, dashboard.url)
 
@@ -38,6 +45,7 @@ def test_a_link_shows_its_view(dashboard: Dashboard, page: Page, query: dict[str
     checks.overview_equals_sql(page, dashboard.ask)
     if (checks.number(page, "kpi-events") or 0) > 0:
         checks.series_equals_sql(page, dashboard.ask)
+        checks.completeness_equals_sql(page, dashboard.ask)
 
 
 def test_the_funnel_is_sqls(dashboard: Dashboard, page: Page) -> None:
@@ -81,6 +89,13 @@ def test_visitors_are_sqls(dashboard: Dashboard, page: Page, query: dict[str, st
     checks.quiet_and_alone(seen, dashboard.url)
 
 
+def test_visitors_by_hour_day_and_week_and_daily_cohorts(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.show(page, dashboard.url, {"page": "visitors"})
+    checks.visitors_by_bucket_and_daily_cohorts(page, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
 def test_sessions_are_turned_and_looked_into(dashboard: Dashboard, page: Page) -> None:
     seen = checks.watched(page)
     checks.show(page, dashboard.url, {"page": "sessions"})
@@ -97,6 +112,18 @@ def test_sessions_are_turned_and_looked_into(dashboard: Dashboard, page: Page) -
     page.locator("[data-choice=outcome] [data-value=converted]").click()
     checks.drawn(page)
     checks.sessions_equal_sql(page, dashboard.ask, "converted")
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_a_link_to_a_session_survives_that_all_are_counted_anew(
+    dashboard: Dashboard, page: Page
+) -> None:
+    seen = checks.watched(page)
+    checks.session_links_survive(
+        page,
+        dashboard.url,
+        lambda: dashboard.server.psql("SELECT etl.rebuild('-infinity', 'infinity')"),
+    )
     checks.quiet_and_alone(seen, dashboard.url)
 
 
@@ -288,8 +315,99 @@ def test_it_fits_a_phone(dashboard: Dashboard, page: Page) -> None:
     checks.fits_a_phone(page, dashboard.url)
 
 
+def test_a_phone_shows_products_without_a_swipe(dashboard: Dashboard, page: Page) -> None:
+    checks.products_need_no_swipe(page, dashboard.url)
+
+
+def test_a_phone_folds_sections(dashboard: Dashboard, page: Page) -> None:
+    checks.sections_fold(page, dashboard.url)
+
+
+def test_a_phone_chooses_values_and_days(dashboard: Dashboard, page: Page) -> None:
+    now = dt.datetime.now(dt.timezone(dt.timedelta(hours=7)))
+    day = (now - dt.timedelta(days=2)).date().isoformat()
+    checks.phone_filters_are_usable(page, dashboard.url, dashboard.ask, day)
+
+
 def test_a_page_of_another_site_gets_nothing(dashboard: Dashboard, page: Page) -> None:
     checks.another_page_gets_nothing(page, dashboard.url)
+
+
+@contextlib.contextmanager
+def _another_site() -> Iterator[str]:
+    """An empty page of another origin."""
+
+    class Empty(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Empty) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_a_hostile_page_reads_and_hears_nothing(dashboard: Dashboard, page: Page) -> None:
+    token, socket, frames = checks.spoken_by(page, dashboard.url)
+    guessed = [frame.replace(token, "0" * len(token)) for frame in frames]
+    with _another_site() as site:
+        page.goto(site)
+        kind, _, text = checks.read_by(page, dashboard.url, "cors")
+        assert (kind, token in text) == ("refused", False), text
+        assert checks.read_by(page, dashboard.url, "no-cors")[::2] == ["opaque", ""]
+        assert "kpi-visitors" not in checks.heard_by(page, socket, guessed)
+        # It is the token alone that is missing: with it, the same words are answered.
+        assert "kpi-visitors" in checks.heard_by(page, socket, frames)
+
+
+def test_a_name_that_another_site_lets_point_here_is_refused(
+    dashboard: Dashboard, page: Page, chromium: Browser
+) -> None:
+    token, socket, frames = checks.spoken_by(page, dashboard.url)
+    name = "rebound.example"
+    rebound = chromium.browser_type.launch(
+        executable_path=checks.CHROMIUM,
+        args=[*checks.ARGUMENTS, f"--host-resolver-rules=MAP {name} 127.0.0.1"],
+    )
+    try:
+        hostile = rebound.new_page()
+        url = dashboard.url.replace("localhost", name)
+        answer = hostile.goto(url)
+        assert answer is not None
+        assert answer.status == 403
+        assert "localhost alone" in hostile.inner_text("body")
+        kind, status, text = checks.read_by(hostile, url, "cors")
+        assert (kind, status) == ("basic", 403)
+        assert "data-token" not in text
+        guessed = [frame.replace(token, "0" * len(token)) for frame in frames]
+        heard = checks.heard_by(hostile, socket.replace("localhost", name), guessed)
+        assert "kpi-visitors" not in heard
+    finally:
+        rebound.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "rebound.example:3838"},
+        {"Host": "localhost.example"},
+        {"Origin": "http://hostile.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_only_the_tunnels_own_names_get_the_page(
+    dashboard: Dashboard, headers: dict[str, str]
+) -> None:
+    request = urllib.request.Request(dashboard.url, headers=headers)  # noqa: S310
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=30)  # noqa: S310
+    assert refused.value.code == 403
+    assert b"data-token" not in refused.value.read()
 
 
 def test_a_load_shows_up_by_itself(dashboard: Dashboard, page: Page) -> None:

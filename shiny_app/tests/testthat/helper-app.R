@@ -38,6 +38,9 @@ canned <- list(
     visitors = c(85, 3123), sessions = c(163, 4976), converted_sessions = c(6, 242),
     provisional = c(FALSE, TRUE)
   ),
+  bucket_hours = data.frame(
+    place = 1:2, hours = c(7, 24), gaps = 0, pending = 0, open = c(0, 10), quarantined = c(1, 0)
+  ),
   event_mix = data.frame(
     event_name = c("product_view", "spin_wheel"), label = c("product_view", "Spin <b>wheel</b>"),
     events = c(11303, 7)

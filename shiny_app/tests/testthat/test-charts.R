@@ -98,3 +98,30 @@ test_that("the heatmap is a table of seven days by 24 hours; days that were not 
   expect_match(table, "class=\"q0\" data-tip=\"Tue 05:00: 0.0 sessions\"", fixed = TRUE)
   expect_match(table, "class=\"none\" data-tip=\"Wed 00:00", fixed = TRUE)
 })
+
+test_that("a bucket is as complete as the worst of its hours; one without hours has not come", {
+  rows <- data.frame(
+    place = c(1, 2, 3, 4, 5), hours = 24, gaps = c(0, 0, 0, 0, 1), pending = c(0, 0, 0, 2, 2),
+    open = c(0, 0, 1, 1, 1), quarantined = c(0, 3, 3, 3, 3)
+  )
+  expect_identical(bucket_states(rows, 6L),
+                   c("complete", "quarantined", "open", "pending", "gap", "open"))
+})
+
+test_that("the strip joins neighbours of one state and says in words how many there are", {
+  drawn <- html(completeness_strip(c("complete", "complete", "gap", "complete", "open")))
+  pieces <- "data-key=\"complete\" data-value=\"2\".*data-key=\"gap\" data-value=\"1\""
+  expect_match(drawn, pieces)
+  expect_match(drawn, "class=\"g\" style=\"flex:1\"", fixed = TRUE)
+  label <- "aria-label=\"Completeness: 1 gap, 1 still open, 3 complete\""
+  expect_match(drawn, label, fixed = TRUE)
+  expect_no_match(html(strip_keys(c("complete", "open"))), "gap")
+})
+
+test_that("columns of one series have no second one, and few lines when asked for few", {
+  drawn <- html(columns_chart(c(4, 8), NULL, c(FALSE, TRUE), marks, c("a", "b"), "l", 72L, 2))
+  expect_match(drawn, "class=\"c1\" x=\"0.10\" width=\"0.8\" y=\"50.00\"", fixed = TRUE)
+  expect_match(drawn, "class=\"c1 faded\"", fixed = TRUE)
+  expect_no_match(drawn, "soft")
+  expect_identical(lengths(regmatches(drawn, gregexpr("class=\"grid\"", drawn))), 3L)
+})

@@ -9,8 +9,9 @@ test_that("events are text whatever they hold, fifty a page, of how many", {
     expect_no_match(drawn, "<img", fixed = TRUE)
     expect_match(drawn, "1\u201350 of 21,805", fixed = TRUE)
     expect_match(drawn, "24 Nov 14:00:00", fixed = TRUE)
-    expect_match(drawn, "data-goto=\"sessions\" data-session=\"7\">s1</a>", fixed = TRUE)
-    expect_match(drawn, "data-session=\"8\">the session</a>", fixed = TRUE)
+    link <- "data-goto=\"sessions\" data-session=\"7-1795503600.000000\">s1</a>"
+    expect_match(drawn, link, fixed = TRUE)
+    expect_match(drawn, "data-session=\"8-1795503599.000000\">the session</a>", fixed = TRUE)
     expect_match(shown(output$csv_words), "CSV (21,805 rows)", fixed = TRUE)
   })
 })
@@ -81,4 +82,26 @@ test_that("a third file at once has to wait", {
 test_that("the file's name says its range and whether it is filtered", {
   expect_identical(csv_name(some_view(range = "today", brand = "x")),
                    "events_2026-11-24_2026-11-24_filtered.csv")
+})
+
+test_that("how many events there are in each bucket stands above them, as a table too", {
+  bucket_asked <- NULL
+  ask <- function(name, ...) {
+    if (name == "series") bucket_asked <<- list(...)[[2L]]
+    canned[[name]]
+  }
+  view <- reactive(some_view(bucket = "day"))
+  testServer(mod_explore_server, args = list(view = view, ask = ask), {
+    drawn <- shown(output$when)
+    expect_identical(bucket_asked, "day")
+    expect_match(drawn, "Events by day", fixed = TRUE)
+    expect_match(drawn, "data-testid=\"when\" data-value=\"21805\"", fixed = TRUE)
+    expect_match(drawn, "<td>Tue 24 Nov</td><td>21,136</td>", fixed = TRUE)
+  })
+  none <- function(name, ...) {
+    if (name == "series") transform(canned$series, events = 0) else canned[[name]]
+  }
+  testServer(mod_explore_server, args = list(view = view, ask = none), {
+    expect_identical(shown(output$when), "")
+  })
 })

@@ -23,7 +23,7 @@ phrases <- function() {
   }
   vectors <- list(definitions, presets, login_states, buckets, measures, pages, cohorts, heights,
                   splits, outcomes, filter_titles, event_columns, state_label, event_words,
-                  source_roles,
+                  source_roles, bucket_state_words,
                   unlist(shape_labels), unlist(reasons),
                   vapply(headlines, function(one) one$title, ""),
                   c("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"),
@@ -74,7 +74,7 @@ test_that("no page says an English word in Vietnamese", {
     mod_funnel_server = c("funnel", "split", "left"),
     mod_products_server = c("products", "categories"),
     mod_visitors_server = c("strip", "fresh", "retention", "shapes"),
-    mod_sessions_server = c("list", "one"), mod_explore_server = c("list", "csv_words"),
+    mod_sessions_server = c("list", "one"), mod_explore_server = c("when", "list", "csv_words"),
     mod_pipeline_server = c("fresh", "runs", "quarantine"),
     mod_rejects_server = "rejects"
   )

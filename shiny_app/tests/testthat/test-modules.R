@@ -12,6 +12,23 @@ test_that("the overview shows the headlines with their exact values", {
   })
 })
 
+test_that("the series says of each bucket how complete it is, and where data is missing", {
+  args <- list(view = reactive(some_view(bucket = "day")), ask = canned_ask)
+  testServer(mod_overview_server, args = args, {
+    drawn <- shown(output$series)
+    expect_match(drawn, "Completeness: 1 still open, 1 some in quarantine", fixed = TRUE)
+    expect_match(drawn, "<td>6</td><td>some in quarantine</td>", fixed = TRUE)
+    expect_no_match(drawn, "Data is missing")
+  })
+  ask <- function(name, ...) {
+    if (name == "bucket_hours") transform(canned[[name]], gaps = 1) else canned[[name]]
+  }
+  testServer(mod_overview_server, args = list(view = args$view, ask = ask), {
+    expect_match(shown(output$series), "missing in Mon 23 Nov and 1 more: an operator",
+                 fixed = TRUE)
+  })
+})
+
 test_that("each headline stands beside its definition", {
   testServer(mod_overview_server, args = list(view = reactive(some_view()), ask = canned_ask), {
     expect_match(shown(output$kpis), "with checkout_complete \u00f7 sessions.", fixed = TRUE)
@@ -222,4 +239,11 @@ test_that("the banner stands while the marker is down and goes by itself", {
 
 test_that("a module refuses what is no reactive", {
   expect_error(mod_funnel_server("x", view = 1, ask = canned_ask))
+})
+
+test_that("a card that folds has a button that says what it shows or hides", {
+  drawn <- html(panel("Events", "x", folds = TRUE))
+  expect_match(drawn, "class=\"card\" data-fold=\"Events\"", fixed = TRUE)
+  expect_match(drawn, "aria-expanded=\"false\" aria-label=\"Events: Show or hide\"", fixed = TRUE)
+  expect_no_match(html(panel("Events", "x")), "fold")
 })

@@ -23,7 +23,8 @@ test_that("every question is known and of schema dashboard alone", {
     login_states = list(range), funnel = list(range),
     funnel_split = list(range, "brand", 6L), products = list(range, 5L),
     categories = list(range, 5L), brands = list(range, 5L), freshness = list(),
-    completeness = list(range$from, range$to), runs = list(5L), quarantine = list(),
+    completeness = list(range$from, range$to), bucket_hours = list(c(0, 3600), range$to),
+    runs = list(5L), quarantine = list(),
     choices = list("brand"), visitor_facts = list(range), new_returning = list(range, "day"),
     retention = list(range, "week"), session_shapes = list(range),
     session_list = list(range, "all", NULL, 26L), session_events = list(7, 500L),
@@ -97,4 +98,9 @@ test_that("a page of sessions is asked for by the last row of the one before", {
 test_that("a session's number is bound without an exponent", {
   expect_identical(sent_by(function() query_session_events(NULL, 100000, 5L))$values,
                    list("100000", "5"))
+})
+
+test_that("the hours of buckets are asked for by the buckets' starts", {
+  sent <- sent_by(function() query_bucket_hours(NULL, c(0, 3600), range$to))
+  expect_identical(sent$values[[1L]], "{1970-01-01T00:00:00.000Z,1970-01-01T01:00:00.000Z}")
 })

@@ -67,9 +67,48 @@ test_that("the funnel leads to the sessions that left", {
   expect_match(left, "data-key=\"left_view\" data-value=\"2910\"", fixed = TRUE)
 })
 
-test_that("only digits are a session", {
+test_that("a session is named by its number and the instant of an event", {
+  expect_identical(session_name(c(7, 100000), c(1795503600.5, -1)),
+                   c("7-1795503600.500000", "100000"))
+  view <- some_view(session = "7-1795503600.500001")
+  expect_identical(c(view$session, view$session_at), c(7, 1795503600.500001))
   expect_identical(some_view(session = "12")$session, 12)
-  for (odd in list("1e5", "-1", "1;DROP", list("1", "2"), 7, strrep("1", 40L))) {
+  expect_true(is.na(some_view(session = "12")$session_at))
+})
+
+test_that("a link finds its session by an event when numbers have changed, or says it is old", {
+  start <- seconds("2026-11-24 07:00:00")
+  # Event e51 is at the start, in session 7; e50 a second before, in session 8.
+  now <- function(link, events = canned$session_events) {
+    session_now(some_view(session = link), function(name, ...) {
+      if (name == "session_events") events else canned[[name]]
+    })
+  }
+  expect_identical(now(session_name(3, start)), 3)
+  expect_identical(now("3"), 3)
+  other <- transform(canned$session_events, event_at = event_at + 0.5)
+  expect_identical(now(session_name(3, start), other), 7)
+  expect_identical(now(session_name(3, start - 1), other), 8)
+  expect_identical(now(session_name(3, start - 2), other), NA_real_)
+  gone <- list(
+    view = reactive(some_view(session = session_name(3, start - 2))),
+    ask = function(name, ...) if (name == "session_events") other else canned[[name]]
+  )
+  testServer(mod_sessions_server, args = gone, {
+    expect_match(shown(output$one), "data-testid=\"stale-session\"", fixed = TRUE)
+    expect_match(shown(output$one), "counted anew since it was made", fixed = TRUE)
+  })
+  moved <- list(view = reactive(some_view(session = session_name(3, start))), ask = gone$ask)
+  testServer(mod_sessions_server, args = moved, {
+    expect_match(shown(output$one), "data-testid=\"renumbered\"", fixed = TRUE)
+    expect_match(shown(output$list), "<tr class=\"sel\" aria-current=\"true\" data-key=\"7\"",
+                 fixed = TRUE)
+  })
+})
+
+test_that("what is no name of a session is none", {
+  for (odd in list("1e5", "-1", "7-", "7-1", "7-1.5", "7-1795503600.500000-",
+                   "1;DROP", list("1", "2"), 7, strrep("1", 40L))) {
     expect_true(is.na(some_view(session = odd)$session))
   }
 })

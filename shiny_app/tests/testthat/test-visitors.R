@@ -15,6 +15,14 @@ test_that("visitors show new against returning, and what sessions are like", {
   })
 })
 
+test_that("new and returning visitors can be seen by hour, day or week, as far as that fits", {
+  shown_for <- function(...) html(fresh_panel(some_view(...), canned$new_returning))
+  pressed <- function(bucket) sprintf("data-value=\"%s\" aria-pressed=\"true\"", bucket)
+  expect_match(shown_for(bucket = "week"), pressed("week"), fixed = TRUE)
+  expect_match(shown_for(), pressed("hour"), fixed = TRUE)
+  expect_no_match(shown_for(range = "90d"), "data-value=\"hour\"")
+})
+
 test_that("cohorts leave out week 0, hatch the open cell, and leave what has not come blank", {
   table <- html(retention_table(canned$retention, "week", "Asia/Ho_Chi_Minh"))
   expect_match(table, "9 Nov \u2013 15 Nov</th><td class=\"size\">200</td>", fixed = TRUE)
