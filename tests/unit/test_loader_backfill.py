@@ -674,7 +674,7 @@ def test_make_backfill_passes_its_options_on(options: list[str], words: str) -> 
 
 def test_make_backfill_wants_a_range() -> None:
     done = subprocess.run(
-        ["make", "backfill", "FROM=2026-01-01", "PYTHON=false", "-o", "setup-test"],
+        ["make", "backfill", "FROM=2026-01-01", "PYTHON=false", "-o", "setup"],
         cwd=REPOSITORY,
         env=OUTSIDE_MAKE,
         capture_output=True,
