@@ -154,7 +154,7 @@ def copy(server: KeptServer, home: Path, first: object, last: object, events: in
     well. The partitions of the months exist before.
     """
     server.execute(DATABASE, "SELECT etl.ensure_partitions(%s, %s)", first, last)
-    server.execute(DATABASE, "SELECT etl.ensure_ledger(ARRAY[%s])", DAY)
+    server.execute(DATABASE, "SELECT etl.ensure_ledger(ARRAY[%s]::date[])", DAY)
     inside = toolbox.inside_path(home)
     commands = [
         word
