@@ -49,7 +49,7 @@ def test_every_file_is_booked_its_rejects_are_kept_and_its_neighbours_load(world
 
 def books_are_kept(world: World) -> None:
     """Each object has one line in the ledger."""
-    found = world.query("SELECT object_key, status, records_read FROM etl.objects")
+    found = world.query("SELECT object_key, status, records_read FROM etl.object_versions")
     assert sorted(found) == sorted(
         (case.key, "quarantined" if case.rejects else "loaded", len(case.ids) + len(case.rejects))
         for case in CASES
@@ -60,7 +60,7 @@ def quarantine_says_why(world: World) -> None:
     """Each reject has its object, position, reason and sample."""
     found = world.query(
         "SELECT o.object_key, q.position, q.reason_code, q.sample"
-        " FROM etl.quarantine AS q INNER JOIN etl.objects AS o USING (object_id)"
+        " FROM etl.quarantine AS q INNER JOIN etl.object_versions AS o USING (object_id)"
     )
     reasons = [(key, position, reason) for key, position, reason, _ in found]
     expected = [(case.key, *reject) for case in CASES for reject in case.rejects]

@@ -164,7 +164,7 @@ def test_a_key_that_spells_a_refusal_is_none(world: World) -> None:
         reply = world.load({"prefix": "events/"}, AWS_ENDPOINT_URL=f"http://127.0.0.1:{proxy.port}")
         assert proxy.spoilt == faults
     assert reply["result"] == "loaded", reply
-    assert world.query("SELECT status, count(*) FROM etl.objects GROUP BY 1") == [
+    assert world.query("SELECT status, count(*) FROM etl.newest_objects GROUP BY 1") == [
         ("loaded", OBJECTS + 4)
     ]
 
