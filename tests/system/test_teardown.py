@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 import urllib.request
 import uuid
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from tests import toolbox
 from tests.system.conftest import STATE, People, Running
 
 BUCKET = "clickstream-s3-ingest"
+COUNT = "SELECT count(*) FROM clickstream_events"
 ERASED = r"c-gone's $x \ 'Hà'"
 # What of it is the same however it is escaped.
 HIDDEN = "c-gone's"
@@ -63,6 +65,42 @@ def test_make_dashboard_opens_the_page_and_closes_the_tunnel(demo: Running, peop
     # The demo's own tunnel is another one, and stands.
     with urllib.request.urlopen(f"http://127.0.0.1:{demo.port}/sbw_dashboard/") as answer:
         assert answer.status == 200
+
+
+# After the demo's own tunnel was looked at: it leads to the instance that goes.
+def test_make_replace_keeps_data_and_address_and_loads_on(demo: Running) -> None:
+    before = demo.outputs("warehouse")
+    events = demo.sql(COUNT)
+    identifier = demo.sql("SELECT to_json(system_identifier::text) FROM pg_control_system()")
+    done = make("replace")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
+    after = demo.outputs("warehouse")
+    changed = {name for name in before | after if before.get(name) != after.get(name)}
+    assert changed == {"InstanceId"}
+    assert f"has taken the place of {before['InstanceId']}" in " ".join(done.stdout.split())
+    states = {
+        one["InstanceId"]: one["State"]["Name"]
+        for reservation in demo.client("ec2").describe_instances()["Reservations"]
+        for one in reservation["Instances"]
+        if one["InstanceId"] in (before["InstanceId"], after["InstanceId"])
+    }
+    assert states.pop(after["InstanceId"]) == "running"
+    assert set(states.values()) <= {"terminated"}
+    assert demo.sql(COUNT) >= events
+    assert identifier == demo.sql(
+        "SELECT to_json(system_identifier::text) FROM pg_control_system()"
+    )
+    # The rule runs again, by the address that the function has had all the time.
+    (rule,) = demo.client("events").list_rules()["Rules"]
+    assert rule["State"] == "ENABLED"
+    number = str(uuid.uuid4())
+    event = {"eventName": "home_view", "eventId": number, "clientId": "c-after", "sessionId": "s-a"}
+    key = time.strftime(f"events/%Y/%m/%d/%H/event-{number}.json", time.gmtime())
+    demo.client("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(event).encode())
+    until = time.monotonic() + 180
+    while not demo.sql(f"{COUNT} WHERE event_id = '{number}'"):
+        assert time.monotonic() < until, "the rule's runs do not load any more"
+        time.sleep(2)
 
 
 def test_make_backfill_loads_what_arrived_late_under_an_old_hour(
