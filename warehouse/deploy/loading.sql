@@ -463,16 +463,20 @@ END;
 COMMENT ON FUNCTION etl.window_start(timestamptz)
 IS 'Start of the default window: the oldest hour not proven complete, at latest 48 hours back.';
 
-CREATE FUNCTION etl.expired_partitions(edge timestamptz) RETURNS TABLE (name text, month_at timestamptz)
+CREATE FUNCTION etl.month_partitions(parent regclass) RETURNS TABLE (name text, month_at timestamptz)
 LANGUAGE sql STABLE
 SET timezone = 'UTC'
 BEGIN ATOMIC
-    SELECT m.name, m.month_at
-    FROM (
-        SELECT c.relname::text AS name, to_timestamp(right(c.relname, 7), 'YYYY_MM') AS month_at
-        FROM pg_inherits AS i INNER JOIN pg_class AS c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'public.clickstream_events'::regclass
-    ) AS m
+    SELECT c.relname::text, to_timestamp(right(c.relname, 7), 'YYYY_MM')
+    FROM pg_inherits AS i INNER JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE i.inhparent = month_partitions.parent;
+END;
+COMMENT ON FUNCTION etl.month_partitions(regclass) IS 'Partitions of a table by months, and the UTC month of each.';
+
+CREATE FUNCTION etl.expired_partitions(edge timestamptz) RETURNS TABLE (name text, month_at timestamptz)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT m.name, m.month_at FROM etl.month_partitions('public.clickstream_events') AS m
     WHERE m.month_at < expired_partitions.edge
     ORDER BY m.month_at;
 END;
@@ -520,12 +524,7 @@ DECLARE
 BEGIN
     -- Two months more than the events: a key that the daily listing of weeks shows has to be known.
     FOR name, month_at IN
-        SELECT p.name, p.month_at
-        FROM (
-            SELECT c.relname::text AS name, to_timestamp(right(c.relname, 7), 'YYYY_MM') AS month_at
-            FROM pg_inherits AS i INNER JOIN pg_class AS c ON c.oid = i.inhrelid
-            WHERE i.inhparent = 'etl.object_versions'::regclass
-        ) AS p
+        SELECT p.name, p.month_at FROM etl.month_partitions('etl.object_versions') AS p
         WHERE p.month_at + interval '3 months' <= edge
         ORDER BY p.month_at
     LOOP

@@ -7,6 +7,7 @@ DROP FUNCTION etl.rollup_edge(timestamptz, integer);
 DROP FUNCTION etl.expired_partitions(timestamptz);
 DROP FUNCTION etl.drop_expired_ledger(timestamptz);
 DROP FUNCTION etl.expired_ledger(timestamptz);
+DROP FUNCTION etl.month_partitions(regclass);
 DROP FUNCTION etl.book_copies();
 DROP FUNCTION etl.note_stored(uuid[]);
 DROP FUNCTION etl.last_full_listing();
