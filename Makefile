@@ -17,8 +17,10 @@ LIVE ?= $(if $(EVENTS),0,1)
 ONLY ?=
 SIZE ?= 20000000
 SECONDS ?= 600
-# The quick ones first.
-TESTS ?= $(addprefix tests/,unit template playbooks warehouse loader dashboard browser molecule system)
+# The quick ones first, then the whole demo: one worker has it for as long as the other has what follows.
+TESTS ?= $(addprefix tests/,unit template playbooks warehouse dashboard system loader browser molecule)
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # The inventory of an environment (a second one has its own); one beside it, for other names or sizes; further words
 # for Ansible.
 BASE_INVENTORY ?= inventory
@@ -78,10 +80,10 @@ destroy: setup ## Delete a deployment but its raw data and a snapshot; ARGS="-e 
 	@env $(PLAY) playbooks/destroy.yml
 
 test: setup-test ## Run every test.
-	@$(SUDO) $(BIN)/python -m pytest $(TESTS)
+	@$(SUDO) $(PYTEST) $(TESTS)
 
 test-fast: setup-test ## Run the tests that need no container, no PostgreSQL and no root.
-	@$(BIN)/python -m pytest -q tests/unit tests/template
+	@$(PYTEST) -q tests/unit tests/template
 
 bench: setup-test ## Measure against what one would take instead, into build/bench.json; ONLY=loader a part, SIZE=200000 events.
 	@PYTHON=$(PYTHON) ./setup.sh bench

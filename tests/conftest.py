@@ -16,12 +16,20 @@ if TYPE_CHECKING:
 MARKS = {"browser": "toolbox", "loader": "toolbox", "system": "system"}
 
 
+# What one worker of pytest-xdist runs in its order: folders of one costly set-up, otherwise a file. A role is alone.
+ONE_SETUP = {"browser", "system"}
+ALONE = {"molecule"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        mark = MARKS.get(item.path.relative_to(here).parts[0])
-        if mark is not None:
-            item.add_marker(mark)
+        path = item.path.relative_to(here)
+        folder = path.parts[0]
+        if folder in MARKS:
+            item.add_marker(MARKS[folder])
+        if folder not in ALONE:
+            item.add_marker(pytest.mark.xdist_group(folder if folder in ONE_SETUP else str(path)))
 
 
 @pytest.fixture(scope="session")
