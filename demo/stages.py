@@ -302,7 +302,6 @@ def _open(demo: Demo, outputs: Mapping[str, Any]) -> None:
     state.note(
         port=options.port,
         live=options.live,
-        instance=live.instance_id(demo.aws),
         document=live.session_document(outputs),
         plugin=live.plugin_path(state),
         seed=options.seed,
@@ -365,4 +364,6 @@ def keep(state: State) -> None:
     facts, aws = state.facts(), state.environment()
     if facts.get("live"):
         threading.Thread(target=live.go_on, args=(aws, facts["seed"]), daemon=True).start()
-    tunnel.keep_open(facts["plugin"], facts["instance"], facts["document"], facts["port"], aws)
+    tunnel.keep_open(
+        facts["plugin"], lambda: live.instance_id(aws), facts["document"], facts["port"], aws
+    )

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +45,20 @@ def session_command(plugin: str, instance: str, document: str, port: int, region
     ]
 
 
-def keep_open(plugin: str, instance: str, document: str, port: int, aws: Mapping[str, str]) -> None:
-    """Hold the tunnel until told to end (SIGTERM); a session that ends is started anew."""
+def keep_open(
+    plugin: str, instance: Callable[[], str], document: str, port: int, aws: Mapping[str, str]
+) -> None:
+    """Hold the tunnel until told to end (SIGTERM); a session that ends is started anew.
+
+    `instance` is asked before each session: `make replace` puts another in the place of the first.
+    """
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
     # A shell's background job ignores the interrupt, and so would the plugin that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     while True:
         child: subprocess.Popen[bytes] | None = None
         try:
-            command = session_command(plugin, instance, document, port, aws["AWS_REGION"])
+            command = session_command(plugin, instance(), document, port, aws["AWS_REGION"])
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, **aws})
             child.wait()
         except Exception as error:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 MARKS = {"browser": "toolbox", "loader": "toolbox", "system": "system"}
 
 
-# What one worker of pytest-xdist runs in its order: folders of one costly set-up, otherwise a file. A role is alone.
+# What one worker of pytest-xdist runs, in its order: a folder of one costly set-up, otherwise a file.
+# A role's test is alone.
 ONE_SETUP = {"browser", "system"}
 ALONE = {"molecule"}
 

@@ -286,7 +286,9 @@ def completeness_equals_sql(page: Page, ask: Ask) -> None:
         ]
         assert found == wanted[len(wanted) - len(found) :]
         said = [
-            f"{found.count(state)} {words}" for state, words in STATE_WORDS.items() if state in found
+            f"{found.count(state)} {words}"
+            for state, words in STATE_WORDS.items()
+            if state in found
         ]
         assert strip.get_attribute("aria-label") == "Completeness: " + ", ".join(said)
 

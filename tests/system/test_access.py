@@ -33,7 +33,7 @@ def a_key(demo: Running) -> str:
 
 def test_an_analyst_gets_the_dashboards_port_and_no_shell(demo: Running, people: People) -> None:
     ssm = tunnel.client("ssm", people["analyst"])
-    instance = demo.state.facts()["instance"]
+    instance = demo.outputs("warehouse")["InstanceId"]
     stacks = tunnel.client("cloudformation", people["analyst"])
     (stack,) = stacks.describe_stacks(StackName="sbw-warehouse")["Stacks"]
     outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
@@ -80,7 +80,7 @@ def test_an_auditor_reads_settings_and_no_data(demo: Running, people: People, a_
     assert not refused(s3.get_bucket_versioning, Bucket=RAW)
     assert refused(s3.get_object, Bucket=RAW, Key=a_key)
     assert refused(s3.list_objects_v2, Bucket=RAW)
-    instance = demo.state.facts()["instance"]
+    instance = demo.outputs("warehouse")["InstanceId"]
     assert refused(tunnel.client("ssm", auditor).start_session, Target=instance)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from demo import stages, tunnel
 from tests import toolbox
 from tests.system.conftest import STATE, People, Running
 
@@ -67,7 +68,6 @@ def test_make_dashboard_opens_the_page_and_closes_the_tunnel(demo: Running, peop
         assert answer.status == 200
 
 
-# After the demo's own tunnel was looked at: it leads to the instance that goes.
 def test_make_replace_keeps_data_and_address_and_loads_on(demo: Running) -> None:
     before = demo.outputs("warehouse")
     events = demo.sql(COUNT)
@@ -90,6 +90,8 @@ def test_make_replace_keeps_data_and_address_and_loads_on(demo: Running) -> None
     assert identifier == demo.sql(
         "SELECT to_json(system_identifier::text) FROM pg_control_system()"
     )
+    # The demo's own tunnel leads to the new one, without being told.
+    tunnel.wait_for_page(demo.port, stages.PAGE, 120, demo.state.logs / "tunnel.log")
     # The rule runs again, by the address that the function has had all the time.
     (rule,) = demo.client("events").list_rules()["Rules"]
     assert rule["State"] == "ENABLED"

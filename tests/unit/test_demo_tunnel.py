@@ -23,7 +23,7 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a shell's background job
 from demo import tunnel
 tunnel.session_command = lambda *_: [sys.executable, "-c", sys.argv[1], sys.argv[2]]
-tunnel.keep_open("plugin", "i-1", "document", 1, {"AWS_REGION": "ap-southeast-1"})
+tunnel.keep_open("plugin", lambda: "i-1", "document", 1, {"AWS_REGION": "ap-southeast-1"})
 """
 
 
@@ -41,3 +41,23 @@ def test_a_tunnel_that_is_told_to_end_interrupts_its_plugin_and_ends(tmp_path: P
         finally:
             keeper.kill()
     assert (tmp_path / "interrupted").exists()
+
+
+CHANGING = """
+import sys, time
+from demo import tunnel
+tunnel.session_command = lambda plugin, instance, *_: [sys.executable, "-c", f"print({instance!r})"]
+tunnel.time.sleep = lambda seconds, sleep=time.sleep: sleep(0.05)
+found = iter(["i-1", "i-2"])
+tunnel.keep_open("plugin", lambda: next(found, "i-3"), "document", 1, {"AWS_REGION": "ap-southeast-1"})
+"""
+
+
+def test_each_session_goes_to_the_instance_of_now() -> None:
+    argv = [sys.executable, "-c", CHANGING]
+    with subprocess.Popen(argv, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as keeper:
+        try:
+            assert keeper.stdout is not None
+            assert [keeper.stdout.readline().strip() for _ in range(3)] == ["i-1", "i-2", "i-3"]
+        finally:
+            keeper.kill()
