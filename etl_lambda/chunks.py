@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Protocol
@@ -18,6 +18,8 @@ from etl_lambda.settings import Limits
 LONGEST_SECONDS = 60.0
 # A chunk of so many objects is worth a commit when the warehouse has nothing to do meanwhile.
 FEWEST_OBJECTS = 4000
+# Parts that wait in memory (copying.PART_BYTES each), so that mapping goes on while a chunk is applied.
+MOST_WAITING = 4
 
 
 class Staging(Protocol):
@@ -62,7 +64,9 @@ class Chunks:
         self._counts = counts
         self._pool = pool
         self._committed = committed
-        self._under_way: Future[None] | None = None
+        self._under_way: deque[Future[None]] = deque()
+        self._ending: Future[None] | None = None  # of the chunk before
+        self._has_failed = False
         self.longest_seconds = 0.0
         self._clear()
 
@@ -126,25 +130,28 @@ class Chunks:
 
     @property
     def _is_idle(self) -> bool:
-        return self._under_way is None or self._under_way.done()
+        return all(sent.done() for sent in self._under_way)
 
     def finish(self) -> None:
         """Commit what is left and wait for it."""
         if self._objects:
             self._end()
-        self._wait()
+        self._wait(0)
 
     def _end(self) -> None:
         self._send(last=True)
         self._clear()
 
     def _send(self, *, last: bool) -> None:
-        """Hand the part to the other thread, once it has done with the one before."""
-        self._wait()
+        """Hand the part to the other thread, once it has not too much to do."""
+        self._wait(MOST_WAITING - 1)
+        # One chunk ahead and no more: a run that is out of time ends within what two chunks take.
+        while last and self._ending is not None and not self._ending.done():
+            self._under_way.popleft().result()
         part, begun, objects = self._part, self._begun, self._objects
         gone, found = self._gone, (self._coerced, self._cleaned, self._reasons)
 
-        def work() -> None:
+        def send() -> None:
             started = time.monotonic()
             with self._counts.stages("copy"):
                 if not begun:
@@ -158,13 +165,25 @@ class Chunks:
                 self._book({**result, "objects_gone": gone}, objects, *found)
             self.longest_seconds = max(self.longest_seconds, time.monotonic() - started)
 
-        self._part, self._begun = Part(), True
-        self._under_way = self._pool.submit(work)
+        def work() -> None:
+            if self._has_failed:
+                return  # what waits behind a failure is of no use; the failure is found first
+            try:
+                send()
+            except BaseException:
+                self._has_failed = True
+                raise
 
-    def _wait(self) -> None:
-        if self._under_way is not None:
-            self._under_way.result()
-            self._under_way = None
+        self._part, self._begun = Part(), True
+        sent = self._pool.submit(work)
+        self._under_way.append(sent)
+        if last:
+            self._ending = sent
+
+    def _wait(self, most: int) -> None:
+        """Wait until no more than `most` parts are under way; raise what one failed with."""
+        while self._under_way and (len(self._under_way) > most or self._under_way[0].done()):
+            self._under_way.popleft().result()
 
     def _book(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ import pytest
 
 from etl_lambda import chunks
 from etl_lambda.copying import Part
+from etl_lambda.errors import TransientError
 from etl_lambda.fetching import Fetched
 from etl_lambda.listing import Found
 from etl_lambda.metrics import Counts
@@ -81,3 +83,90 @@ def test_a_busy_warehouse_gets_larger_chunks(monkeypatch: pytest.MonkeyPatch) ->
     assert sum(staging.committed) == 24
     assert all(3 <= size <= 10 for size in staging.committed[:-1])
     assert taken == staging.committed
+
+
+class Lines(Staging):
+    """As Staging, with what was done in its order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done: list[str] = []
+        self.fails = False
+
+    def begin_chunk(self) -> None:
+        """Open a chunk."""
+        self.done.append("begin")
+        super().begin_chunk()
+
+    def copy(self, part: Part) -> None:
+        """Take a part, or fail."""
+        self.done.append("copy")
+        if self.fails:
+            raise TransientError("db_lost", "gone")
+        super().copy(part)
+
+
+def export(number: int, events: int) -> Fetched:
+    key = f"events/2026/11/20/05/{number}.json"
+    line = b'{"eventName":"page_view","eventId":"%d-%d","_ingest":{"receivedAt":"2026-11-20T05:00:00Z"}}'
+    data = b"\n".join(line % (number, event) for event in range(events))
+    return Fetched(Found(key, "e", AT, len(data), AT), "e", AT, len(data), data, None)
+
+
+def sending_lines(staging: Staging, pool: ThreadPoolExecutor, taken: list[int]) -> chunks.Chunks:
+    limits = Limits(chunk_events=100)
+    return chunks.Chunks(
+        staging,
+        1,
+        reload=False,
+        bucket="raw",
+        limits=limits,
+        counts=Counts(),
+        pool=pool,
+        committed=taken.append,
+    )
+
+
+def add_all(sending: chunks.Chunks, added: list[int]) -> None:
+    for number in range(60):
+        sending.add(export(number, 5))
+        added.append(number)
+    sending.finish()
+
+
+def test_what_is_mapped_ahead_is_one_chunk_and_some_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl_lambda.copying.PART_BYTES", 1000)  # some ten events
+    monkeypatch.setattr(chunks, "MOST_WAITING", 4)
+    staging = Lines()
+    mapped: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        taken: list[int] = []
+        sending = sending_lines(staging, pool, taken)
+
+        mapping = threading.Thread(target=add_all, args=(sending, mapped))
+        mapping.start()
+        assert staging.applying.wait(10)
+        # The first chunk of 100 events is being applied: parts of the next are made, and wait.
+        until = time.monotonic() + 10
+        while len(mapped) < 25 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert 25 <= len(mapped) < 40
+        assert staging.done.count("begin") == 1
+        staging.go.set()
+        mapping.join(20)
+        assert not mapping.is_alive()
+    assert staging.committed == taken == [20, 20, 20]
+
+
+def test_nothing_is_sent_behind_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl_lambda.copying.PART_BYTES", 1000)
+    staging = Lines()
+    staging.fails = True
+    staging.go.set()
+    taken: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        sending = sending_lines(staging, pool, taken)
+        with pytest.raises(TransientError, match="gone"):
+            add_all(sending, [])
+    assert staging.done == ["begin", "copy"]
+    assert staging.committed == taken == []
