@@ -16,8 +16,8 @@ from etl_lambda.metrics import Counts
 from etl_lambda.settings import Limits
 
 LONGEST_SECONDS = 60.0
-# A chunk of so many objects is worth a commit when the warehouse has nothing to do meanwhile.
-FEWEST_OBJECTS = 4000
+# A chunk of so many objects, or events, is worth a commit when the warehouse has nothing to do meanwhile.
+FEWEST_OBJECTS, FEWEST_EVENTS = 4000, 50_000
 # Parts that wait in memory (copying.PART_BYTES each), so that mapping goes on while a chunk is applied.
 MOST_WAITING = 4
 
@@ -100,7 +100,7 @@ class Chunks:
         if (
             self._events >= self._limits.chunk_events
             or self._objects >= self._limits.chunk_objects
-            or (self._objects >= FEWEST_OBJECTS and self._is_idle)
+            or (self._is_worth_it and self._is_idle)
             or time.monotonic() - self._opened_at >= LONGEST_SECONDS
         ):
             self._end()
@@ -129,8 +129,12 @@ class Chunks:
             self._cleaned.update(mapper.cleaned)
 
     @property
+    def _is_worth_it(self) -> bool:
+        return self._objects >= FEWEST_OBJECTS or self._events >= FEWEST_EVENTS
+
+    @property
     def _is_idle(self) -> bool:
-        return all(sent.done() for sent in self._under_way)
+        return self._ending is None or self._ending.done()
 
     def finish(self) -> None:
         """Commit what is left and wait for it."""

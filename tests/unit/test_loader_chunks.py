@@ -170,3 +170,22 @@ def test_nothing_is_sent_behind_a_failure(monkeypatch: pytest.MonkeyPatch) -> No
             add_all(sending, [])
     assert staging.done == ["begin", "copy"]
     assert staging.committed == taken == []
+
+
+def test_events_enough_for_a_commit_wait_for_no_more_while_the_warehouse_is_idle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chunks, "FEWEST_EVENTS", 10)
+    staging = Lines()
+    with ThreadPoolExecutor(1) as pool:
+        taken: list[int] = []
+        sending = sending_lines(staging, pool, taken)
+        for number in range(2):
+            sending.add(export(number, 5))
+        assert staging.applying.wait(10)  # at 10 of the 100 events
+        for number in range(2, 12):
+            sending.add(export(number, 5))
+        staging.go.set()
+        sending.finish()
+    assert staging.committed == taken
+    assert taken == [2, 10]

@@ -569,8 +569,10 @@ COMMENT ON FUNCTION etl.touch_loose() IS 'Touches the sessions made by gaps that
 CREATE FUNCTION etl.stage_facts() RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
--- How many values occur together the planner cannot know.
+-- How many values occur together the planner cannot know: joined first, they would make it expect one row and hash
+-- all events instead of what they are looked up in.
 SET enable_nestloop = off
+SET join_collapse_limit = 1
 BEGIN ATOMIC
     WITH value AS MATERIALIZED (
         SELECT
@@ -601,14 +603,14 @@ BEGIN ATOMIC
         e.session_id IS NOT NULL,
         CASE WHEN n.name_no = etl.name_no('add_to_cart_click') THEN e.context_product_price END
     FROM etl.staged_events AS e
+    LEFT JOIN etl.staged_visitors AS v ON v.client_id = e.client_id
+    LEFT JOIN etl.staged_sessions AS s ON s.session_id = e.session_id
+    LEFT JOIN etl.staged_products AS p ON p.product_id = e.context_product_id
     INNER JOIN value AS n
         ON
             n.event_name = e.event_name AND n.login_state = coalesce(e.user_login_state, '')
             AND n.category = coalesce(e.context_product_category, '')
             AND n.brand = coalesce(e.context_product_brand, '')
-    LEFT JOIN etl.staged_visitors AS v ON v.client_id = e.client_id
-    LEFT JOIN etl.staged_sessions AS s ON s.session_id = e.session_id
-    LEFT JOIN etl.staged_products AS p ON p.product_id = e.context_product_id
     ORDER BY e.event_timestamp;
 END;
 COMMENT ON FUNCTION etl.stage_facts() IS 'Turns etl.staged_events into etl.staged_facts by the numbers of their values.';
@@ -788,9 +790,13 @@ BEGIN ATOMIC
         CASE WHEN f.last_complete_at IS NOT NULL THEN coalesce(k.value, 0) END,
         f.categories
     FROM fact AS f
-    CROSS JOIN LATERAL (SELECT min(u.at) AS at FROM unnest(f.adds) AS u (at) WHERE u.at >= f.view_at) AS a
-    CROSS JOIN LATERAL (SELECT min(u.at) AS at FROM unnest(f.starts) AS u (at) WHERE u.at >= a.at) AS s
-    CROSS JOIN LATERAL (SELECT min(u.at) AS at FROM unnest(f.completes) AS u (at) WHERE u.at >= s.at) AS c
+    -- Few sessions add anything: of the others no array is looked into.
+    LEFT JOIN LATERAL (SELECT min(u.at) AS at FROM unnest(f.adds) AS u (at) WHERE u.at >= f.view_at) AS a
+        ON f.adds IS NOT NULL
+    LEFT JOIN LATERAL (SELECT min(u.at) AS at FROM unnest(f.starts) AS u (at) WHERE u.at >= a.at) AS s
+        ON a.at IS NOT NULL
+    LEFT JOIN LATERAL (SELECT min(u.at) AS at FROM unnest(f.completes) AS u (at) WHERE u.at >= s.at) AS c
+        ON s.at IS NOT NULL
     LEFT JOIN cart AS k ON k.session_no = f.session_no;
 END;
 COMMENT ON FUNCTION etl.recounted_sessions() IS 'The touched sessions as their facts make them.';

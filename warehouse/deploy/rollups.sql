@@ -172,28 +172,25 @@ $$;
 COMMENT ON FUNCTION etl.stage_event_segments(regclass, timestamptz, timestamptz)
 IS 'Stages the segments of the facts of a table in [from, to).';
 
-CREATE FUNCTION etl.stage_session_segments(sessions regclass, sign integer, from_at timestamptz, to_at timestamptz) RETURNS void
-LANGUAGE plpgsql
+-- Returned, not inserted: the planner gives no other process to a query that inserts what it finds.
+CREATE FUNCTION etl.session_segments(sessions regclass, sign integer, from_at timestamptz, to_at timestamptz)
+RETURNS SETOF etl.staged_segments
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format($query$
-        INSERT INTO etl.staged_segments (
-            category_no, login_no, at, events, discounts, plausible_discounts, sessions, robots, converted, engaged,
-            viewed, added, unviewed, carts, abandoned, checkouts, reached_2, reached_3, reached_4, views,
-            cart_value_missing, cart_value, visitors
-        )
+    RETURN QUERY EXECUTE format($query$
         SELECT
             k.category_no, k.login_no, date_bin('30 minutes', f.started_at, $1), 0, 0, 0,
-            $2 * count(s.session_no), $2 * (count(*) - count(s.session_no)),
-            $2 * count(*) FILTER (WHERE s.is_completed), $2 * count(*) FILTER (WHERE s.is_engaged),
-            $2 * count(*) FILTER (WHERE s.has_product_view),
-            $2 * count(*) FILTER (WHERE s.has_product_view AND s.has_add),
-            $2 * count(*) FILTER (WHERE s.has_add AND NOT s.has_product_view),
-            $2 * count(*) FILTER (WHERE s.has_add), $2 * count(*) FILTER (WHERE s.is_abandoned),
-            $2 * count(*) FILTER (WHERE s.has_checkout_start),
-            $2 * count(s.add_at), $2 * count(s.start_at), $2 * count(s.complete_at),
-            $2 * coalesce(sum(s.views), 0), $2 * coalesce(sum(s.cart_value_missing), 0),
+            ($2 * count(s.session_no))::integer, ($2 * (count(*) - count(s.session_no)))::integer,
+            ($2 * count(*) FILTER (WHERE s.is_completed))::integer, ($2 * count(*) FILTER (WHERE s.is_engaged))::integer,
+            ($2 * count(*) FILTER (WHERE s.has_product_view))::integer,
+            ($2 * count(*) FILTER (WHERE s.has_product_view AND s.has_add))::integer,
+            ($2 * count(*) FILTER (WHERE s.has_add AND NOT s.has_product_view))::integer,
+            ($2 * count(*) FILTER (WHERE s.has_add))::integer, ($2 * count(*) FILTER (WHERE s.is_abandoned))::integer,
+            ($2 * count(*) FILTER (WHERE s.has_checkout_start))::integer,
+            ($2 * count(s.add_at))::integer, ($2 * count(s.start_at))::integer, ($2 * count(s.complete_at))::integer,
+            ($2 * coalesce(sum(s.views), 0))::integer, ($2 * coalesce(sum(s.cart_value_missing), 0))::integer,
             $2 * coalesce(sum(s.cart_value), 0),
             public.rb_build('{}')
         FROM %s AS f
@@ -208,6 +205,24 @@ BEGIN
     $query$, sessions) USING etl.grid_origin(), sign, from_at, to_at;
 END
 $$;
+COMMENT ON FUNCTION etl.session_segments(regclass, integer, timestamptz, timestamptz)
+IS 'Segments of the sessions of a table that start in [from, to), or what takes them away (sign -1).';
+
+CREATE FUNCTION etl.stage_session_segments(sessions regclass, sign integer, from_at timestamptz, to_at timestamptz) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO etl.staged_segments (
+        category_no, login_no, at, events, discounts, plausible_discounts, sessions, robots, converted, engaged,
+        viewed, added, unviewed, carts, abandoned, checkouts, reached_2, reached_3, reached_4, views,
+        cart_value_missing, cart_value, visitors
+    )
+    SELECT
+        s.category_no, s.login_no, s.at, s.events, s.discounts, s.plausible_discounts, s.sessions, s.robots,
+        s.converted, s.engaged, s.viewed, s.added, s.unviewed, s.carts, s.abandoned, s.checkouts, s.reached_2,
+        s.reached_3, s.reached_4, s.views, s.cart_value_missing, s.cart_value, s.visitors
+    FROM etl.session_segments(sessions, sign, from_at, to_at) AS s;
+END;
 COMMENT ON FUNCTION etl.stage_session_segments(regclass, integer, timestamptz, timestamptz)
 IS 'Stages the segments of the sessions of a table that start in [from, to), or takes them away (sign -1).';
 
@@ -374,21 +389,25 @@ BEGIN
         )
 
         SELECT
-            m.session_no, s.started_at, m.kind, m.item_no, m.is_viewed, m.first_add_at IS NOT NULL,
-            coalesce(m.first_add_at <= c.at, false)
+            m.session_no, m.started_at, m.kind, m.item_no, m.is_viewed, m.first_add_at IS NOT NULL,
+            coalesce(m.first_add_at <= m.completed_at, false)
         FROM (
+            -- Of the session to its events: there are fewer of them than of what comes out.
             SELECT
-                e.session_no, etl.item_kind(grouping(e.product_no, e.category_no, e.brand_no)) AS kind,
+                e.session_no, s.started_at, c.at AS completed_at,
+                etl.item_kind(grouping(e.product_no, e.category_no, e.brand_no)) AS kind,
                 coalesce(e.product_no, e.category_no, e.brand_no) AS item_no,
                 bool_or(e.name_no = etl.name_no('product_view')) AS is_viewed,
                 min(e.event_at) FILTER (WHERE e.name_no = etl.name_no('add_to_cart_click')) AS first_add_at
             FROM event AS e
+            INNER JOIN session AS s ON s.session_no = e.session_no AND NOT etl.is_robot(s.events)
+            LEFT JOIN complete AS c ON c.session_no = e.session_no
             WHERE e.name_no <> etl.name_no('checkout_complete')
-            GROUP BY
-                GROUPING SETS ((e.session_no, e.product_no), (e.session_no, e.category_no), (e.session_no, e.brand_no))
+            GROUP BY GROUPING SETS (
+                (e.session_no, s.started_at, c.at, e.product_no), (e.session_no, s.started_at, c.at, e.category_no),
+                (e.session_no, s.started_at, c.at, e.brand_no)
+            )
         ) AS m
-        INNER JOIN session AS s ON s.session_no = m.session_no AND NOT etl.is_robot(s.events)
-        LEFT JOIN complete AS c ON c.session_no = m.session_no
         WHERE m.item_no IS NOT NULL
     $query$, touched, kept, touched_facts) USING sessions;
 END

@@ -19,6 +19,7 @@ DROP FUNCTION etl.merge_names(smallint, text);
 DROP FUNCTION etl.stage_names(regclass, timestamptz, timestamptz);
 DROP FUNCTION etl.merge_segments(smallint, text);
 DROP FUNCTION etl.stage_session_segments(regclass, integer, timestamptz, timestamptz);
+DROP FUNCTION etl.session_segments(regclass, integer, timestamptz, timestamptz);
 DROP FUNCTION etl.stage_event_segments(regclass, timestamptz, timestamptz);
 DROP FUNCTION etl.begin_rollups();
 DROP TABLE etl.staged_names, etl.staged_items, etl.staged_segments, etl.first_seen, etl.item_days, etl.name_counts, etl.segments;
