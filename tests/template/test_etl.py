@@ -165,7 +165,7 @@ def directive_of_a_run() -> dict[str, Any]:
     """Return the metrics' directive of a run that came to know everything."""
     stages = dict.fromkeys(STAGES, 0.0)
     reply = {"result": "loaded", "lag_seconds": 0.0, "error_budget": {"over": False}}
-    line = emf({**reply, "stages": stages}, "SBW_Lamda_ETL", 0.0)
+    line = emf({**reply, "stages": stages, "disks": {"/": 1.0}}, "SBW_Lamda_ETL", 0.0)
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     return dict(directive)
 

@@ -59,6 +59,7 @@ def test_the_loaders_metrics_are_as_many_as_it_writes(script: ModuleType) -> Non
         "lag_seconds": 0.0,
         "error_budget": {"over": False},
         "stages": dict.fromkeys(STAGES, 0.0),
+        "disks": {"/": 1.0},
     }
     (directive,) = emf(reply, "f", 0.0)["_aws"]["CloudWatchMetrics"]
     assert len(directive["Metrics"]) == script.METRICS
