@@ -68,6 +68,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlane]:
             "etl",
             LoaderSecretArn=warehouse["LoaderSecret"],
             LoaderSecretVersionId=secret["VersionId"],
+            SnapshotPolicyId=warehouse["SnapshotPolicy"],
         )
         yield plane
         # What the templates retain would be in the way of other tests: moto has one state for all.
@@ -101,6 +102,29 @@ def test_alarms_are_mailed_and_the_dashboard_names_them(made: RunningPlane) -> N
     assert sorted(shown) == sorted(one["AlarmArn"] for one in alarms)
 
 
+def test_the_volume_has_a_policy_of_snapshots_that_the_alarm_watches(made: RunningPlane) -> None:
+    dlm = made.client("dlm")
+    (one,) = dlm.get_lifecycle_policies()["Policies"]
+    policy = dlm.get_lifecycle_policy(PolicyId=one["PolicyId"])["Policy"]
+    (volume,) = made.client("ec2").describe_volumes(
+        Filters=[{"Name": "tag:SnapshotsBy", "Values": ["sbw-warehouse"]}]
+    )["Volumes"]
+    assert policy["PolicyDetails"]["TargetTags"] == [
+        tag for tag in volume["Tags"] if tag["Key"] == "SnapshotsBy"
+    ]
+    (schedule,) = policy["PolicyDetails"]["Schedules"]
+    assert (schedule["CreateRule"]["Interval"], schedule["RetainRule"]["Count"]) == (24, 7)
+    (alarm,) = [
+        found
+        for found in made.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        if "BackupAge" in found["AlarmName"]
+    ]
+    watched = [query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query]
+    assert [metric["Dimensions"] for metric in watched] == [
+        [{"Name": "DLMPolicyId", "Value": one["PolicyId"]}]
+    ]
+
+
 def named(subnet: dict[str, Any]) -> bool:
     """Whether a subnet is the private one of our templates; other tests have theirs."""
     return any("private1" in tag["Value"] for tag in subnet.get("Tags", []))
@@ -129,6 +153,7 @@ def test_all_of_it_can_be_taken_down_once_the_shops_ec2_is_gone(made: RunningPla
         left = stacks.describe_stacks()["Stacks"]
         assert f"sbw-{name}" not in {one["StackName"] for one in left}, left
     assert ec2.describe_flow_logs()["FlowLogs"] == []
+    assert made.client("dlm").get_lifecycle_policies()["Policies"] == []
     assert made.client("cloudwatch").list_dashboards()["DashboardEntries"] == []
     buckets = {one["Name"] for one in s3.list_buckets()["Buckets"]}
     assert {"backup", "clickstream-s3-ingest"} <= buckets
