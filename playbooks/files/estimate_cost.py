@@ -67,7 +67,11 @@ def quantities(parameters: dict[str, dict[str, Any]]) -> Iterator[Line]:
     snapshots = int(warehouse["SnapshotsKept"])
     if snapshots:
         # The first has all that is on the volume, the others what changed since.
-        yield "its snapshots, the volume's size once", "snapshot", float(warehouse["DataVolumeSize"])
+        yield (
+            "its snapshots, the volume's size once",
+            "snapshot",
+            float(warehouse["DataVolumeSize"]),
+        )
     endpoints = 3 if str(network["Ec2MessagesEndpoint"]).lower() == "true" else 2
     yield f"{endpoints} interface endpoints", "interface endpoint", HOURS * endpoints
     yield "secrets of the loader and of the packages' key", "secret", 2
