@@ -173,6 +173,11 @@ def test_a_run_that_fails_or_is_busy_tells_of_the_disks_as_well(world: World) ->
     assert (busy["result"], busy["disks"]) == ("busy", {"/": 97.0})
 
 
+def test_a_run_that_only_looks_tells_of_the_disks(world: World) -> None:
+    note_disk(world, "/", 3, 1)
+    assert world.load({"dry_run": True})["disks"] == {"/": 75.0}
+
+
 def test_a_figure_that_nobody_renews_is_no_metric(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
