@@ -15,10 +15,13 @@ import jinja2
 import pytest
 import yaml
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+from moto.moto_api._internal.models import moto_api_backend
 
 from tests.template import deployment
 from tests.template.deployment import ACCOUNT, REGION, deployed, exported
 from tests.template.templates import NAMES, REPOSITORY, template, values
+from tests.template.test_made import make_all
+from tests.unit.control_server import RunningPlane, running_plane
 
 FIRST, SECOND = "sbw", "staging"
 # Options that make more things with names.
@@ -151,6 +154,49 @@ def test_stacks_import_and_name_their_own_environments_alone(name: str) -> None:
     stack = deployed(name, environment=SECOND, **given)
     words = "\n".join(str(value) for value in values(stack))
     assert not re.findall(r"\bsbw-[a-z]+\b", words)
+
+
+@pytest.fixture
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlane]:
+    """A miniature with the first environment."""
+    with running_plane(tmp_path_factory.mktemp("control")) as plane:
+        make_all(plane)
+        yield plane
+        moto_api_backend.reset()
+
+
+def second(**etl: Any) -> dict[str, dict[str, str]]:
+    """Return what the second environment's templates are told."""
+    given = {name: told(name, SECOND) for name in NAMES}
+    given["network"]["WebDBPresent"] = "false"  # the shop's to take away
+    given["etl"] |= etl
+    return {name: {key: str(one) for key, one in given[name].items()} for name in NAMES}
+
+
+def test_both_are_made_in_one_account_and_each_takes_down_its_own(first: RunningPlane) -> None:
+    make_all(first, SECOND, second(**documented()["etl"]))
+    stacks = first.client("cloudformation")
+    s3 = first.client("s3")
+    for one in s3.list_objects_v2(Bucket=f"staging-artifacts-{ACCOUNT}")["Contents"]:
+        s3.delete_object(Bucket=f"staging-artifacts-{ACCOUNT}", Key=one["Key"])
+    for name in reversed(NAMES):
+        stacks.delete_stack(StackName=f"{SECOND}-{name}")
+    left = {one["StackName"]: one["StackStatus"] for one in stacks.describe_stacks()["Stacks"]}
+    assert left == {f"{FIRST}-{name}": "CREATE_COMPLETE" for name in NAMES}
+    functions = first.client("lambda").list_functions()["Functions"]
+    assert [one["FunctionName"] for one in functions] == ["SBW_Lamda_ETL"]
+    (rule,) = first.client("events").list_rules()["Rules"]
+    assert rule["Name"] == "SBW_ETL_HOURLY_RULE"
+
+
+def test_a_second_function_of_the_same_name_is_refused_and_the_first_one_stays(
+    first: RunningPlane,
+) -> None:
+    before = first.client("lambda").get_function(FunctionName="SBW_Lamda_ETL")["Configuration"]
+    with pytest.raises(AssertionError, match=r"already exists"):
+        make_all(first, SECOND, second())
+    after = first.client("lambda").get_function(FunctionName="SBW_Lamda_ETL")["Configuration"]
+    assert after == before
 
 
 def test_the_second_environments_volume_and_host_are_told_by_tags_of_its_own() -> None:
