@@ -173,8 +173,27 @@ def second(**etl: Any) -> dict[str, dict[str, str]]:
     return {name: {key: str(one) for key, one in given[name].items()} for name in NAMES}
 
 
+def standing(plane: RunningPlane) -> set[str]:
+    """Return the names of functions, rules, alarms, dashboards and logs; other tests' are among them."""
+    functions = plane.client("lambda").list_functions()["Functions"]
+    rules = plane.client("events").list_rules()["Rules"]
+    alarms = plane.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    dashboards = plane.client("cloudwatch").list_dashboards()["DashboardEntries"]
+    logs = plane.client("logs").describe_log_groups()["logGroups"]
+    return {
+        *(one["FunctionName"] for one in functions),
+        *(one["Name"] for one in rules),
+        *(one["AlarmName"] for one in alarms),
+        *(one["DashboardName"] for one in dashboards),
+        *(one["logGroupName"] for one in logs),
+    }
+
+
 def test_both_are_made_in_one_account_and_each_takes_down_its_own(first: RunningPlane) -> None:
+    before = standing(first)
+    assert {"SBW_Lamda_ETL", "SBW_ETL_HOURLY_RULE"} <= before
     make_all(first, SECOND, second(**documented()["etl"]))
+    assert set(documented()["etl"].values()) <= standing(first) - before
     stacks = first.client("cloudformation")
     s3 = first.client("s3")
     for one in s3.list_objects_v2(Bucket=f"staging-artifacts-{ACCOUNT}")["Contents"]:
@@ -183,10 +202,7 @@ def test_both_are_made_in_one_account_and_each_takes_down_its_own(first: Running
         stacks.delete_stack(StackName=f"{SECOND}-{name}")
     left = {one["StackName"]: one["StackStatus"] for one in stacks.describe_stacks()["Stacks"]}
     assert left == {f"{FIRST}-{name}": "CREATE_COMPLETE" for name in NAMES}
-    functions = first.client("lambda").list_functions()["Functions"]
-    assert [one["FunctionName"] for one in functions] == ["SBW_Lamda_ETL"]
-    (rule,) = first.client("events").list_rules()["Rules"]
-    assert rule["Name"] == "SBW_ETL_HOURLY_RULE"
+    assert standing(first) == before
 
 
 def test_a_second_function_of_the_same_name_is_refused_and_the_first_one_stays(
