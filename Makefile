@@ -25,7 +25,8 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-r
 # for Ansible.
 BASE_INVENTORY ?= inventory
 INVENTORY ?=
-FUNCTION ?= SBW_Lamda_ETL
+# Another environment's function has another name (docs/operations.md), and loading by the first one's would be no error.
+FUNCTION ?= $(if $(filter inventory inventory/,$(BASE_INVENTORY)),SBW_Lamda_ETL)
 ARGS ?=
 WITH_CLIENTS ?=
 PLAY = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-playbook -i "$(BASE_INVENTORY)" $(if $(INVENTORY),-i "$(INVENTORY)") $(ARGS)
@@ -63,6 +64,7 @@ dashboard: setup ## Open a deployment's dashboard on this machine, until Enter i
 on = $(if $(filter-out 0 1,$($(1))),$(error $(1)=$($(1)) is neither 1 nor 0),$(filter 1,$($(1))))
 backfill: setup ## Load the key hours from FROM= to TO= (2026-01-01) day by day; DRY_RUN=1 only says what there is, RELOAD=1 loads again, LOCAL=1 runs here.
 	@test -n "$(FROM)" -a -n "$(TO)" || { echo "FROM and TO are missing: make backfill FROM=2026-01-01 TO=2026-02-01" >&2; exit 2; }
+	@test -n "$(FUNCTION)$(LOCAL)" || { echo "FUNCTION is missing: the name of the function that $(BASE_INVENTORY) makes" >&2; exit 2; }
 	@$(BIN)/python -m etl_lambda $(if $(call on,LOCAL),--local,--function "$(FUNCTION)") --from "$(FROM)" --to "$(TO)" $(if $(call on,DRY_RUN),--dry-run) $(if $(call on,RELOAD),--reload)
 
 # Ids go by the environment, of a name that nothing else has: CLIENT_ID counts on the command line alone.

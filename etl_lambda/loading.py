@@ -135,6 +135,14 @@ class Warehouse:
             error,
         )
 
+    def disks(self) -> dict[str, float]:
+        """Return in percent how full each file system of the host is, by path; none that is not known.
+
+        The host's timer measures them; what is over an hour old is not told.
+        """
+        rows = self._all("SELECT path, used_percent FROM etl.disk_usage() ORDER BY path")
+        return {path: float(percent) for path, percent in rows}
+
     def window_start(self, now: datetime) -> datetime | None:
         """Return the oldest hour that is not proven complete."""
         found: datetime | None = self._one("SELECT etl.window_start(%s)", now)

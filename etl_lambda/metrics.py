@@ -130,7 +130,9 @@ def emf(reply: dict[str, Any], function: str, seconds: float) -> dict[str, Any]:
     """Return the line of CloudWatch's embedded metric format for a run's reply.
 
     `NotLoaded` is 1 for every result but `loaded`: an alarm on it sees busy and partial as well. What is
-    not known is not there: the lag, the budget and the stages of a run that did not come so far.
+    not known is not there: the lag, the budget and the stages of a run that did not come so far, the
+    disks of a warehouse that it did not reach. One metric tells of the fullest file system: any that is
+    full stops the warehouse, and the reply says which.
     """
     values: dict[str, float] = {
         "Runs": 1,
@@ -146,6 +148,8 @@ def emf(reply: dict[str, Any], function: str, seconds: float) -> dict[str, Any]:
         values["LagSeconds"] = reply["lag_seconds"]
     if "error_budget" in reply:
         values["OverErrorBudget"] = int(reply["error_budget"]["over"])
+    if reply.get("disks"):
+        values["WarehouseDiskUsedPercent"] = max(reply["disks"].values())
     return {**_line({"Function": function}, values), "result": reply["result"]}
 
 
@@ -167,6 +171,8 @@ def _line(dimensions: dict[str, str], values: dict[str, float]) -> dict[str, Any
 def _unit(name: str) -> str:
     if name.endswith("Seconds"):
         return "Seconds"
+    if name.endswith("Percent"):
+        return "Percent"
     return "Bytes" if name.startswith("Bytes") else "Count"
 
 

@@ -97,6 +97,8 @@ class Run:
     def _session(self, request: Request, state: State, patience: float) -> Result:
         warehouse = self._open(self._settings)
         try:
+            # Before anything can fail: whatever becomes of the run, it tells of a disk that fills.
+            state.disks = warehouse.disks()
             if request.dry_run:
                 self._list(warehouse, request, state)
                 return state.result()

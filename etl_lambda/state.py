@@ -20,7 +20,7 @@ class State:
     """A run's counts, and what its last listing found.
 
     `backlog` is None until a listing has ended; `done` counts what was committed of it. `pending` are
-    objects and bytes by hour of their keys.
+    objects and bytes by hour of their keys. `disks` are the warehouse's file systems, by percent used.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -36,6 +36,7 @@ class State:
     window: Window | None = None
     backlog: Backlog | None = None
     pending: dict[datetime, list[int]] = field(default_factory=dict)
+    disks: dict[str, float] = field(default_factory=dict)
 
     def begin_listing(self, at: datetime, window: Window) -> None:
         """Forget the listing before; what this run loaded since is not skipped now."""
@@ -88,6 +89,8 @@ class State:
         """Return the counts as the reply and the run's row have them."""
         counts = self.counts.as_json()
         counts["objects"]["remaining"] = self.remaining
+        if self.disks:
+            counts["disks"] = self.disks
         return {**counts, "error_budget": self.counts.error_budget(budget)}
 
     def hours_json(self) -> list[dict[str, Any]]:

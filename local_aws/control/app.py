@@ -13,6 +13,7 @@ from local_aws.control.cfn.resources import all_types
 from local_aws.control.clients import Clients
 from local_aws.control.functions import Functions
 from local_aws.control.identity import Identity
+from local_aws.control.lifecycles import Lifecycles
 from local_aws.control.moto_app import MotoApp
 from local_aws.control.route import identify
 from local_aws.control.s3.access import Door, Gate
@@ -42,6 +43,7 @@ class ControlPlane:
         gate = Gate(store, self.identity, self._door)
         self.objects = Objects(store, gate, settings.region, self.moto)
         self.functions = Functions(settings, self.clients, self.moto)
+        self.lifecycles = Lifecycles(settings.region, settings.account)
         self.stacks = CloudFormation(
             all_types(), self.clients, self._read_url, settings.region, settings.account
         )
@@ -68,6 +70,9 @@ class ControlPlane:
             return self.functions.service(request)
         if call.service == "ssm" and call.operation in SESSION_ACTIONS and self.sessions:
             return self.sessions(request, self.identity.principal(request))
+        if call.service == "dlm":
+            answer = self.lifecycles(call, request)
+            return answer or unsupported.not_supported(call, request)
         refusal = unsupported.refuse(call, request)
         return refusal or self.moto(request)
 

@@ -19,6 +19,8 @@ from local_aws.control.server import Request
 
 # Where the signing name, or the operation, is not what IAM says.
 _PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag"}
+# Whose operation is in the path alone.
+_BY_PATH = {"dlm", "lambda"}
 _IRREGULAR = {"lambda:Invoke": "lambda:InvokeFunction"}
 # The document of a session that names none.
 SHELL_DOCUMENT = "SSM-SessionManagerRunShell"
@@ -28,8 +30,8 @@ Parameters = dict[str, Any]
 
 def name(call: Call, request: Request) -> tuple[str, Parameters]:
     """Return a call's action and parameters; the action of an unknown path is `<service>:`."""
-    if call.service == "lambda" and not call.operation:
-        operation, parameters = _by_path("lambda", request.method, request.raw_path)
+    if call.service in _BY_PATH and not call.operation:
+        operation, parameters = _by_path(call.service, request.method, request.raw_path)
     else:
         operation, parameters = call.operation, _parameters(request)
     action = f"{_PREFIXES.get(call.service, call.service)}:{operation}"

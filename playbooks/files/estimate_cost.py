@@ -24,7 +24,7 @@ PRICES = REPOSITORY / "docs/costs.md"
 HOURS = 730  # of a month, as AWS's calculator has it
 ROW = re.compile(r"^\| `([^`]+)` \| ([0-9.]+) \| ([a-zA-Z-]+) \|", re.MULTILINE)
 # The loader's metrics of one run, and seconds that one is assumed to take.
-METRICS = 29
+METRICS = 30
 RUN_SECONDS = 30
 Line = tuple[str, str, float]
 
@@ -64,11 +64,20 @@ def quantities(parameters: dict[str, dict[str, Any]]) -> Iterator[Line]:
         yield f"warehouse, {warehouse['InstanceType']}", warehouse["InstanceType"], HOURS
         yield "its root volume", "gp3 volume", float(warehouse["RootVolumeSize"])
     yield "its data volume", "gp3 volume", float(warehouse["DataVolumeSize"])
+    snapshots = int(warehouse["SnapshotsKept"])
+    if snapshots:
+        # The first has all that is on the volume, the others what changed since.
+        yield (
+            "its snapshots, the volume's size once",
+            "snapshot",
+            float(warehouse["DataVolumeSize"]),
+        )
     endpoints = 3 if str(network["Ec2MessagesEndpoint"]).lower() == "true" else 2
     yield f"{endpoints} interface endpoints", "interface endpoint", HOURS * endpoints
     yield "secrets of the loader and of the packages' key", "secret", 2
     kinds = [value["Type"] for value in template("etl")["Resources"].values()]
-    alarms = kinds.count("AWS::CloudWatch::Alarm")
+    # That of the backup's age needs snapshots.
+    alarms = kinds.count("AWS::CloudWatch::Alarm") - (not snapshots)
     yield f"{alarms} alarms", "alarm", alarms
     yield f"{METRICS} metrics of the loader", "custom metric", METRICS
     gigabytes = float(etl["MemorySize"]) / 1024

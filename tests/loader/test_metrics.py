@@ -144,6 +144,51 @@ def test_within_the_error_budget_nothing_warns(
     assert json.loads(capsys.readouterr().out.splitlines()[0])["OverErrorBudget"] == 0
 
 
+def note_disk(world: World, path: str, used: int, free: int) -> None:
+    """Note a file system as the host's timer does."""
+    world.query(f"SELECT etl.note_disk('{path}', {used}, {free})")
+
+
+def test_a_run_tells_how_full_the_warehouses_disks_are(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note_disk(world, "/", 1, 9)
+    note_disk(world, "/var/lib/postgresql", 855, 145)
+    reply = world.load({})
+    assert reply["disks"] == {"/": 10.0, "/var/lib/postgresql": 85.5}
+    metric = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert metric["WarehouseDiskUsedPercent"] == 85.5
+    assert world.query("SELECT counts -> 'disks' FROM etl.runs") == [(reply["disks"],)]
+
+
+def test_a_run_that_fails_or_is_busy_tells_of_the_disks_as_well(world: World) -> None:
+    note_disk(world, "/", 97, 3)
+    failed = world.load({}, RAW_BUCKET="no-such-bucket-here")
+    assert (failed["result"], failed["disks"]) == ("failed", {"/": 97.0})
+    other = world.connect()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('etl_loader'))")
+    busy = world.load({})
+    other.close()
+    assert (busy["result"], busy["disks"]) == ("busy", {"/": 97.0})
+
+
+def test_a_run_that_only_looks_tells_of_the_disks(world: World) -> None:
+    note_disk(world, "/", 3, 1)
+    assert world.load({"dry_run": True})["disks"] == {"/": 75.0}
+
+
+def test_a_figure_that_nobody_renews_is_no_metric(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note_disk(world, "/", 1, 9)
+    world.query("UPDATE etl.disks SET measured_at = now() - interval '2 hours' RETURNING 1")
+    reply = world.load({})
+    assert (reply["result"], "disks" in reply) == ("loaded", False)
+    metric = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert "WarehouseDiskUsedPercent" not in metric
+
+
 def test_log_lines_hold_nothing_of_the_events(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

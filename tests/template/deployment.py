@@ -28,14 +28,19 @@ GIVEN = {
 
 
 def deployed(
-    name: str, *, renamed: frozenset[str] = frozenset(), **parameters: Any
+    name: str,
+    *,
+    renamed: frozenset[str] = frozenset(),
+    environment: str = "sbw",
+    **parameters: Any,
 ) -> dict[str, Any]:
     """Return a template's resources as they would be made, by logical id.
 
     A reference to a resource is its logical id, an attribute `<logical id>.<attribute>`, an import
-    the value that the exporting template has there. Those `renamed` have other ids.
+    the value that the exporting template has there. Those `renamed` have other ids; the stacks' names
+    begin with `environment`.
     """
-    evaluator = _evaluator(name, parameters, renamed)
+    evaluator = _evaluator(name, parameters, renamed, environment)
     return {
         key: evaluator.value({"Type": value["Type"], **value.get("Properties", {})})
         for key, value in template(name)["Resources"].items()
@@ -43,8 +48,18 @@ def deployed(
     }
 
 
+def exported(name: str, environment: str) -> set[str]:
+    """Return the names that a stack of a template exports."""
+    evaluator = _evaluator(name, {}, environment=environment)
+    outputs = template(name)["Outputs"].values()
+    return {str(evaluator.value(one["Export"]["Name"])) for one in outputs if "Export" in one}
+
+
 def _evaluator(
-    name: str, parameters: dict[str, Any], renamed: frozenset[str] = frozenset()
+    name: str,
+    parameters: dict[str, Any],
+    renamed: frozenset[str] = frozenset(),
+    environment: str = "sbw",
 ) -> Evaluator:
     def id_of(resource: str) -> str:
         return f"{resource} anew" if resource in renamed else resource
@@ -58,7 +73,7 @@ def _evaluator(
         "AWS::Region": REGION,
         "AWS::Partition": "aws",
         "AWS::URLSuffix": "amazonaws.com",
-        "AWS::StackName": f"sbw-{name}",
+        "AWS::StackName": f"{environment}-{name}",
         "AWS::NoValue": NO_VALUE,
     }
     return Evaluator(
@@ -72,7 +87,7 @@ def _evaluator(
 
 
 def _export(wanted: str) -> str:
-    """Return what a stack named by its default exports."""
-    stack, _, output = wanted.rpartition("-")
-    name = stack.removeprefix("sbw-")
-    return str(_evaluator(name, {}).value(template(name)["Outputs"][output]["Value"]))
+    """Return what a stack exports; one of another environment than the default, with that before it."""
+    environment, name, output = wanted.rsplit("-", 2)
+    value = str(_evaluator(name, {}).value(template(name)["Outputs"][output]["Value"]))
+    return value if environment == "sbw" else f"{environment}'s {value}"

@@ -54,6 +54,11 @@ THINGS: dict[str, str] = {
     "warehouse's stack": arn("cloudformation", "stack/sbw-warehouse/1"),
     "our other stacks": arn("cloudformation", "stack/sbw-network/1"),
     "another stack": arn("cloudformation", "stack/payroll/1"),
+    "our volume": arn("ec2", "volume/vol-ours"),
+    "another volume": arn("ec2", "volume/vol-other"),
+    "a new snapshot": f"arn:aws:ec2:{REGION}::snapshot/*",
+    "our snapshot": f"arn:aws:ec2:{REGION}::snapshot/snap-ours",
+    "another snapshot": f"arn:aws:ec2:{REGION}::snapshot/snap-other",
     "our roles": f"arn:aws:iam::{ACCOUNT}:role/sbw-warehouse-InstanceRole-1",
     "another role": f"arn:aws:iam::{ACCOUNT}:role/admin",
 }
@@ -61,6 +66,10 @@ TAGS = {
     "warehouse": {"Role": "warehouse", "Environment": "sbw"},
     "another warehouse": {"Role": "warehouse", "Environment": "staging"},
     "shop's EC2": {"Role": "oltp"},
+    "our volume": {"SnapshotsBy": "sbw-warehouse"},
+    "another volume": {"SnapshotsBy": "staging-warehouse"},
+    "our snapshot": {"SnapshotsBy": "sbw-warehouse"},
+    "another snapshot": {"SnapshotsBy": "staging-warehouse"},
 }
 # What a reference to a resource of a template stands for above.
 IDS = {
@@ -102,6 +111,8 @@ OPERATOR = ANALYST | {
 AUDITOR = {
     ("ec2:DescribeInstances", "everything"),
     ("ec2:DescribeSecurityGroups", "everything"),
+    ("ec2:DescribeSnapshots", "everything"),
+    ("ec2:DescribeVolumes", "everything"),
     ("cloudwatch:DescribeAlarms", "everything"),
     ("ssm:DescribeSessions", "everything"),
     ("s3:GetBucketVersioning", "raw bucket"),
@@ -118,6 +129,16 @@ FUNCTION = {
     ("s3:GetObject", "raw events"),
     ("logs:PutLogEvents", "function's log"),
     ("sqs:SendMessage", "queue"),
+}
+# The service that takes the data volume's snapshots.
+SNAPSHOTS = {
+    ("ec2:DescribeVolumes", "everything"),
+    ("ec2:DescribeSnapshots", "everything"),
+    ("ec2:DescribeInstances", "everything"),
+    ("ec2:CreateSnapshot", "our volume"),
+    ("ec2:CreateSnapshot", "a new snapshot"),
+    ("ec2:CreateTags", "a new snapshot"),
+    ("ec2:DeleteSnapshot", "our snapshot"),
 }
 # Beyond what somebody may: what nobody here may.
 NOBODY = {
@@ -143,8 +164,16 @@ NOBODY = {
     ("ssm:TerminateSession", "another's session"),
     ("ssm:SendCommand", "warehouse"),
     ("ec2:TerminateInstances", "warehouse"),
+    ("ec2:CreateSnapshot", "another volume"),
+    ("ec2:DeleteSnapshot", "another snapshot"),
+    ("ec2:CreateTags", "our volume"),
+    ("ec2:DeleteVolume", "our volume"),
+    ("ec2:ModifySnapshotAttribute", "our snapshot"),
 }  # fmt: skip
-TABLES = {"analyst": ANALYST, "operator": OPERATOR, "auditor": AUDITOR, "function": FUNCTION}
+TABLES = {
+    "analyst": ANALYST, "operator": OPERATOR, "auditor": AUDITOR, "function": FUNCTION,
+    "snapshots": SNAPSHOTS,
+}  # fmt: skip
 QUESTIONS = set[tuple[str, str]]().union(*TABLES.values(), NOBODY)
 
 
@@ -156,6 +185,7 @@ def document(who: str) -> str:
         "operator": lambda: etl["OperatorPolicy"]["PolicyDocument"],
         "auditor": lambda: etl["AuditorPolicy"]["PolicyDocument"],
         "function": lambda: etl["FunctionRole"]["Policies"][0]["PolicyDocument"],
+        "snapshots": lambda: deployed("warehouse")["SnapshotRole"]["Policies"][0]["PolicyDocument"],
     }[who]()
     text = json.dumps(found)
     for reference, stands_for in IDS.items():
@@ -169,7 +199,11 @@ def decision(text: str, action: str, thing: str) -> str:
         "aws:username": "ann",
         "aws:userid": "AIDAEXAMPLE",
         "ssm:SessionDocumentAccessCheck": "true",
-        **{f"ssm:resourceTag/{key}": value for key, value in TAGS.get(thing, {}).items()},
+        **{
+            f"{prefix}/{key}": value
+            for prefix in ("ssm:resourceTag", "aws:ResourceTag")
+            for key, value in TAGS.get(thing, {}).items()
+        },
     }
     return policy.decide(text, policy.Access(action, THINGS[thing], context=context))
 

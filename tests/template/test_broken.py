@@ -207,6 +207,30 @@ BROKEN: list[tuple[str, str, Any, Callable[[], None]]] = [
     ),
     (
         "etl",
+        "Resources.WarehouseDiskAlarm.Properties.TreatMissingData",
+        "notBreaching",
+        test_etl.test_one_run_that_finds_a_disk_full_alarms_and_so_does_none_that_looks,
+    ),
+    (
+        "etl",
+        "Resources.BackupAgeAlarm.Properties.Metrics.1.Expression",
+        "snapshots",
+        test_etl.test_as_many_hours_without_a_snapshot_as_the_parameter_says_alarm,
+    ),
+    (
+        "warehouse",
+        "Resources.DataVolume.Properties.Tags.1",
+        GONE,
+        test_warehouse.test_snapshots_are_of_this_deployments_volume_alone,
+    ),
+    (
+        "warehouse",
+        "Resources.SnapshotRole.Properties.Policies.0.PolicyDocument.Statement.3.Condition",
+        GONE,
+        lambda: test_access.test_a_principal_may_do_what_its_table_says_and_nothing_else("snapshots"),
+    ),
+    (
+        "etl",
         "Resources.Function.Properties.VpcConfig",
         {},
         test_etl.test_the_function_runs_in_the_private_subnet,

@@ -145,9 +145,17 @@ def test_what_fails_for_good_lands_in_the_queue() -> None:
     }
 
 
+def watched(alarm: dict[str, Any]) -> dict[str, Any]:
+    """Return the one metric that an alarm watches, by itself or in an expression."""
+    if "Metrics" not in alarm["Properties"]:
+        return dict(alarm["Properties"])
+    (metric,) = [one["MetricStat"] for one in alarm["Properties"]["Metrics"] if "MetricStat" in one]
+    return dict(metric["Metric"])
+
+
 def test_alarms_tell_of_errors_silence_backlog_bad_records_and_what_failed_for_good() -> None:
     alarms = {
-        key: (value["Properties"]["Namespace"], value["Properties"]["MetricName"])
+        key: (watched(value)["Namespace"], watched(value)["MetricName"])
         for key, value in resources("etl", "AWS::CloudWatch::Alarm").items()
     }
     assert alarms == {
@@ -156,16 +164,58 @@ def test_alarms_tell_of_errors_silence_backlog_bad_records_and_what_failed_for_g
         "NotLoadedAlarm": ("SBW/Loader", "NotLoaded"),
         "ObjectsPendingAlarm": ("SBW/Loader", "ObjectsRemaining"),
         "OverErrorBudgetAlarm": ("SBW/Loader", "OverErrorBudget"),
+        "WarehouseDiskAlarm": ("SBW/Loader", "WarehouseDiskUsedPercent"),
+        "BackupAgeAlarm": ("AWS/EBS", "SnapshotsCreateCompleted"),
         "DeadLetterAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
     }
     assert resources("etl")["NotLoadedAlarm"]["Properties"]["TreatMissingData"] == "breaching"
+
+
+def test_one_run_that_finds_a_disk_full_alarms_and_so_does_none_that_looks() -> None:
+    alarm = deployed("etl", DiskThreshold=70)["WarehouseDiskAlarm"]
+    assert alarm["Statistic"] == "Maximum"
+    # Several runs of the rule, of which one is enough.
+    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (3 * 3600, 1)
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 70)
+    assert alarm["TreatMissingData"] == "breaching"
+    assert deployed("etl")["WarehouseDiskAlarm"]["Threshold"] == 80
+
+
+def test_silence_is_no_alarm_of_the_disk_while_the_rule_rests() -> None:
+    alarm = "WarehouseDiskAlarm"
+    assert deployed("etl", RuleEnabled="false")[alarm]["ActionsEnabled"] is False
+    assert deployed("etl", RuleEnabled="true")[alarm]["ActionsEnabled"] is True
+
+
+def test_as_many_hours_without_a_snapshot_as_the_parameter_says_alarm() -> None:
+    alarm = deployed("etl", SnapshotPolicyId="policy-0", BackupMaxAge=48)["BackupAgeAlarm"]
+    snapshots, hourly = alarm["Metrics"]
+    assert (snapshots["MetricStat"]["Period"], snapshots["MetricStat"]["Stat"]) == (3600, "Sum")
+    assert snapshots["MetricStat"]["Metric"]["Dimensions"] == [
+        {"Name": "DLMPolicyId", "Value": "policy-0"}
+    ]
+    assert (snapshots["ReturnData"], hourly["ReturnData"]) == (False, True)
+    # An hour without a snapshot counts as one, and is not looked past.
+    assert hourly["Expression"] == f"FILL({snapshots['Id']}, 0)"
+    assert alarm["EvaluationPeriods"] == 48
+    assert "DatapointsToAlarm" not in alarm
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_the_age_of_a_backup_is_what_cloudwatch_can_look_back_and_a_day_can_keep() -> None:
+    age = template("etl")["Parameters"]["BackupMaxAge"]
+    # A snapshot a day begins within an hour of its time. CloudWatch's alarms look back seven days.
+    assert age["MinValue"] > 25
+    assert age["MaxValue"] * 3600 == 7 * 86400
+    assert age["Default"] == 30
 
 
 def directive_of_a_run() -> dict[str, Any]:
     """Return the metrics' directive of a run that came to know everything."""
     stages = dict.fromkeys(STAGES, 0.0)
     reply = {"result": "loaded", "lag_seconds": 0.0, "error_budget": {"over": False}}
-    line = emf({**reply, "stages": stages}, "SBW_Lamda_ETL", 0.0)
+    line = emf({**reply, "stages": stages, "disks": {"/": 1.0}}, "SBW_Lamda_ETL", 0.0)
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     return dict(directive)
 
@@ -176,18 +226,19 @@ def written() -> set[str]:
 
 def test_the_loaders_own_alarms_watch_metrics_that_it_writes() -> None:
     directive = directive_of_a_run()
-    watched = {
-        value["Properties"]["MetricName"]: value["Properties"]["Dimensions"]
+    own = {
+        watched(value)["MetricName"]: watched(value)["Dimensions"]
         for value in resources("etl", "AWS::CloudWatch::Alarm").values()
-        if value["Properties"]["Namespace"] == directive["Namespace"]
+        if watched(value)["Namespace"] == directive["Namespace"]
     }
-    assert set(watched) <= written()
+    assert set(own) <= written()
     assert directive["Dimensions"] == [["Function"]]
     function = {"Name": "Function", "Value": {"Ref": "Function"}}
-    assert watched == {
+    assert own == {
         "NotLoaded": [function],
         "ObjectsRemaining": [function],
         "OverErrorBudget": [function],
+        "WarehouseDiskUsedPercent": [function],
     }
 
 
@@ -198,6 +249,7 @@ def test_the_loaders_own_alarms_watch_metrics_that_it_writes() -> None:
         ({"AlarmEmail": "op@shop.invalid"}, ["AlarmTopic"], True),
         ({"AlarmTopicArn": "arn:t"}, ["arn:t"], False),
         ({"AlarmTopicArn": "arn:t", "AlarmEmail": "op@shop.invalid"}, ["arn:t"], False),
+        ({"AlarmTopicArn": "arn:t", "SnapshotPolicyId": "policy-0"}, ["arn:t"], False),
     ],
 )
 def test_alarms_are_told_to_the_topic_given_or_to_one_made_for_the_address(
@@ -205,7 +257,7 @@ def test_alarms_are_told_to_the_topic_given_or_to_one_made_for_the_address(
 ) -> None:
     stack = deployed("etl", **given)
     alarms = [value for value in stack.values() if value["Type"] == "AWS::CloudWatch::Alarm"]
-    assert len(alarms) == 6
+    assert len(alarms) == (8 if "SnapshotPolicyId" in given else 7)
     assert all(alarm.get("AlarmActions") == told for alarm in alarms)
     assert ("AlarmTopic" in stack) == made
     if made:
@@ -214,8 +266,9 @@ def test_alarms_are_told_to_the_topic_given_or_to_one_made_for_the_address(
         ]
 
 
-def test_the_dashboard_shows_every_alarm_and_metrics_that_there_are() -> None:
-    stack = deployed("etl")
+@pytest.mark.parametrize("policy", ["", "policy-0"], ids=["no snapshots", "snapshots"])
+def test_the_dashboard_shows_every_alarm_and_metrics_that_there_are(policy: str) -> None:
+    stack = deployed("etl", SnapshotPolicyId=policy)
     widgets = json.loads(stack["Dashboard"]["DashboardBody"])["widgets"]
     alarms = {key for key, value in stack.items() if value["Type"] == "AWS::CloudWatch::Alarm"}
     assert {arn.removesuffix(".Arn") for arn in widgets[0]["properties"]["alarms"]} == alarms
@@ -225,7 +278,13 @@ def test_the_dashboard_shows_every_alarm_and_metrics_that_there_are() -> None:
     by_us = {metric for metric in shown if metric[0] == "SBW/Loader"}
     assert {metric[1] for metric in by_us} <= written()
     assert {metric[2:] for metric in by_us} == {("Function", "Function")}
-    assert {metric[:3] for metric in shown - by_us} == {
+    snapshots = {metric for metric in shown if metric[0] == "AWS/EBS"}
+    assert snapshots == {
+        ("AWS/EBS", f"SnapshotsCreate{what}", "DLMPolicyId", policy)
+        for what in ("Completed", "Failed")
+        if policy
+    }
+    assert {metric[:3] for metric in shown - by_us - snapshots} == {
         ("AWS/Lambda", name, "FunctionName") for name in ("Invocations", "Errors", "Throttles")
     }
 

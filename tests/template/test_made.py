@@ -23,18 +23,19 @@ OPTIONS = {
 }
 
 
-def make(plane: RunningPlane, name: str, **found: str) -> dict[str, Any]:
-    """Make a stack of a template and return it."""
+def make(plane: RunningPlane, name: str, environment: str = "sbw", **found: str) -> dict[str, Any]:
+    """Make a stack of a template and return its outputs."""
     stacks = plane.client("cloudformation")
     values = {**GIVEN[name], **OPTIONS[name], **found}
+    named = f"{environment}-{name}"
     stacks.create_stack(
-        StackName=f"sbw-{name}",
+        StackName=named,
         TemplateBody=(FOLDER / f"{name}.yaml").read_text(),
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()],
         Capabilities=["CAPABILITY_IAM"],
     )
-    (stack,) = stacks.describe_stacks(StackName=f"sbw-{name}")["Stacks"]
-    events = stacks.describe_stack_events(StackName=f"sbw-{name}")["StackEvents"]
+    (stack,) = stacks.describe_stacks(StackName=named)["Stacks"]
+    events = stacks.describe_stack_events(StackName=named)["StackEvents"]
     failed = [
         one.get("ResourceStatusReason") for one in events if "FAILED" in one["ResourceStatus"]
     ]
@@ -42,33 +43,51 @@ def make(plane: RunningPlane, name: str, **found: str) -> dict[str, Any]:
     return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
 
 
+def make_all(
+    plane: RunningPlane, environment: str = "sbw", told: dict[str, dict[str, str]] | None = None
+) -> None:
+    """Make the stacks of an environment, of parameters `told` by template."""
+    own = told or {}
+    artifacts = make(plane, "storage", environment, **own.get("storage", {}))["ArtifactBucket"]
+    ec2 = plane.client("ec2")
+    (prefixes,) = [
+        one["PrefixListId"]
+        for one in ec2.describe_managed_prefix_lists()["PrefixLists"]
+        if one["PrefixListName"] == f"com.amazonaws.{REGION}.s3"
+    ]
+    image = plane.client("ssm").get_parameter(Name="/aws/service/debian/release/13/latest/amd64")[
+        "Parameter"
+    ]["Value"]
+    make(
+        plane,
+        "network",
+        environment,
+        S3PrefixListId=prefixes,
+        WebDBImageId=image,
+        **own.get("network", {}),
+    )
+    warehouse = make(plane, "warehouse", environment, ImageId=image, **own.get("warehouse", {}))
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("etl_lambda/handler.py", "handler = print")
+    key = GIVEN["etl"]["CodeKey"]
+    plane.client("s3").put_object(Bucket=artifacts, Key=key, Body=code.getvalue())
+    secret = plane.client("secretsmanager").get_secret_value(SecretId=warehouse["LoaderSecret"])
+    make(
+        plane,
+        "etl",
+        environment,
+        LoaderSecretArn=warehouse["LoaderSecret"],
+        LoaderSecretVersionId=secret["VersionId"],
+        SnapshotPolicyId=warehouse["SnapshotPolicy"],
+        **own.get("etl", {}),
+    )
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlane]:
     with running_plane(tmp_path_factory.mktemp("control")) as plane:
-        make(plane, "storage")
-        ec2 = plane.client("ec2")
-        (prefixes,) = [
-            one["PrefixListId"]
-            for one in ec2.describe_managed_prefix_lists()["PrefixLists"]
-            if one["PrefixListName"] == f"com.amazonaws.{REGION}.s3"
-        ]
-        image = plane.client("ssm").get_parameter(
-            Name="/aws/service/debian/release/13/latest/amd64"
-        )["Parameter"]["Value"]
-        make(plane, "network", S3PrefixListId=prefixes, WebDBImageId=image)
-        warehouse = make(plane, "warehouse", ImageId=image)
-        code = io.BytesIO()
-        with zipfile.ZipFile(code, "w") as archive:
-            archive.writestr("etl_lambda/handler.py", "handler = print")
-        key = GIVEN["etl"]["CodeKey"]
-        plane.client("s3").put_object(Bucket="artifacts", Key=key, Body=code.getvalue())
-        secret = plane.client("secretsmanager").get_secret_value(SecretId=warehouse["LoaderSecret"])
-        make(
-            plane,
-            "etl",
-            LoaderSecretArn=warehouse["LoaderSecret"],
-            LoaderSecretVersionId=secret["VersionId"],
-        )
+        make_all(plane)
         yield plane
         # What the templates retain would be in the way of other tests: moto has one state for all.
         moto_api_backend.reset()
@@ -101,6 +120,29 @@ def test_alarms_are_mailed_and_the_dashboard_names_them(made: RunningPlane) -> N
     assert sorted(shown) == sorted(one["AlarmArn"] for one in alarms)
 
 
+def test_the_volume_has_a_policy_of_snapshots_that_the_alarm_watches(made: RunningPlane) -> None:
+    dlm = made.client("dlm")
+    (one,) = dlm.get_lifecycle_policies()["Policies"]
+    policy = dlm.get_lifecycle_policy(PolicyId=one["PolicyId"])["Policy"]
+    (volume,) = made.client("ec2").describe_volumes(
+        Filters=[{"Name": "tag:SnapshotsBy", "Values": ["sbw-warehouse"]}]
+    )["Volumes"]
+    assert policy["PolicyDetails"]["TargetTags"] == [
+        tag for tag in volume["Tags"] if tag["Key"] == "SnapshotsBy"
+    ]
+    (schedule,) = policy["PolicyDetails"]["Schedules"]
+    assert (schedule["CreateRule"]["Interval"], schedule["RetainRule"]["Count"]) == (24, 7)
+    (alarm,) = [
+        found
+        for found in made.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        if "BackupAge" in found["AlarmName"]
+    ]
+    watched = [query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query]
+    assert [metric["Dimensions"] for metric in watched] == [
+        [{"Name": "DLMPolicyId", "Value": one["PolicyId"]}]
+    ]
+
+
 def named(subnet: dict[str, Any]) -> bool:
     """Whether a subnet is the private one of our templates; other tests have theirs."""
     return any("private1" in tag["Value"] for tag in subnet.get("Tags", []))
@@ -129,6 +171,7 @@ def test_all_of_it_can_be_taken_down_once_the_shops_ec2_is_gone(made: RunningPla
         left = stacks.describe_stacks()["Stacks"]
         assert f"sbw-{name}" not in {one["StackName"] for one in left}, left
     assert ec2.describe_flow_logs()["FlowLogs"] == []
+    assert made.client("dlm").get_lifecycle_policies()["Policies"] == []
     assert made.client("cloudwatch").list_dashboards()["DashboardEntries"] == []
     buckets = {one["Name"] for one in s3.list_buckets()["Buckets"]}
     assert {"backup", "clickstream-s3-ingest"} <= buckets

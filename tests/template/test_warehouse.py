@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
+from tests.template.deployment import deployed
 from tests.template.templates import resources, statement, template, text
 
 SUBSTITUTES = {
@@ -62,6 +63,33 @@ def test_the_data_volume_is_encrypted_and_leaves_a_snapshot() -> None:
     for one in (instance(), resources("network")["WebDBInstance"]["Properties"]):
         (root,) = one["BlockDeviceMappings"]
         assert root["Ebs"]["Encrypted"] is True
+
+
+def test_the_data_volume_gets_a_snapshot_a_day_and_keeps_as_many_as_wanted() -> None:
+    stack = deployed("warehouse", SnapshotsKept=3, SnapshotTime="02:15")
+    policy = stack["SnapshotPolicy"]
+    assert (policy["State"], policy["ExecutionRoleArn"]) == ("ENABLED", "SnapshotRole.Arn")
+    details = policy["PolicyDetails"]
+    assert details["ResourceTypes"] == ["VOLUME"]
+    (schedule,) = details["Schedules"]
+    assert schedule["CreateRule"] == {"Interval": 24, "IntervalUnit": "HOURS", "Times": ["02:15"]}
+    assert schedule["RetainRule"] == {"Count": 3}
+
+
+def test_snapshots_are_of_this_deployments_volume_alone() -> None:
+    stack = deployed("warehouse")
+    (target,) = stack["SnapshotPolicy"]["PolicyDetails"]["TargetTags"]
+    assert target == {"Key": "SnapshotsBy", "Value": "sbw-warehouse"}
+    tagged = [key for key, value in stack.items() if target in value.get("Tags", [])]
+    assert tagged == ["DataVolume"]
+    # By which the role may delete them again.
+    (schedule,) = stack["SnapshotPolicy"]["PolicyDetails"]["Schedules"]
+    assert target in schedule["TagsToAdd"]
+
+
+def test_no_snapshots_need_no_role_and_no_policy() -> None:
+    stack = deployed("warehouse", SnapshotsKept=0)
+    assert not {"SnapshotPolicy", "SnapshotRole"} & set(stack)
 
 
 def test_the_instance_may_join_session_manager_and_read_packages_and_no_more() -> None:

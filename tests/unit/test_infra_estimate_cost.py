@@ -36,12 +36,13 @@ def test_the_documents_have_the_estimate_of_the_defaults(script: ModuleType) -> 
 def test_a_size_that_is_told_counts(script: ModuleType) -> None:
     told = {
         "network": {"WebDBPresent": "false", "Ec2MessagesEndpoint": "false"},
-        "warehouse": {"InstancePresent": "false", "DataVolumeSize": 100},
+        "warehouse": {"InstancePresent": "false", "DataVolumeSize": 100, "SnapshotsKept": 0},
     }
     lines = dict(script.estimate(told)[0])
     assert lines["its data volume"] == 9.6
     assert lines["2 interface endpoints"] == 18.98
-    assert not any("root" in what or "t3" in what for what in lines)
+    assert lines["7 alarms"] == 0.7
+    assert not any("root" in what or "t3" in what or "snapshots" in what for what in lines)
 
 
 def test_what_has_no_price_is_named_and_left_out(script: ModuleType) -> None:
@@ -59,6 +60,7 @@ def test_the_loaders_metrics_are_as_many_as_it_writes(script: ModuleType) -> Non
         "lag_seconds": 0.0,
         "error_budget": {"over": False},
         "stages": dict.fromkeys(STAGES, 0.0),
+        "disks": {"/": 1.0},
     }
     (directive,) = emf(reply, "f", 0.0)["_aws"]["CloudWatchMetrics"]
     assert len(directive["Metrics"]) == script.METRICS

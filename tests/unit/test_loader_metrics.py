@@ -199,6 +199,7 @@ REPLY: dict[str, Any] = {
     },
     "lag_seconds": 3600.5,
     "error_budget": {"budget": 0.01, "share": 0.15, "over": True},
+    "disks": {"/": 31.5, "/var/lib/postgresql": 79.25},
 }
 
 
@@ -240,6 +241,7 @@ def test_the_metric_line_of_a_run_says_all_that_it_counted() -> None:
         "CommitSeconds": 0.7,
         "LagSeconds": 3600.5,
         "OverErrorBudget": 1,
+        "WarehouseDiskUsedPercent": 79.25,
     }
 
 
@@ -248,9 +250,18 @@ def test_what_a_run_did_not_come_to_know_is_no_metric_of_it() -> None:
     line = metrics.emf(reply, "SBW_Lamda_ETL", 0.0)
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     named = {metric["Name"] for metric in directive["Metrics"]}
-    unknown = {"LagSeconds", "OverErrorBudget", "ListSeconds", "CommitSeconds"}
+    unknown = {
+        "LagSeconds", "OverErrorBudget", "ListSeconds", "CommitSeconds", "WarehouseDiskUsedPercent",
+    }  # fmt: skip
     assert unknown & named == set()
     assert unknown & set(line) == set()
+
+
+@pytest.mark.parametrize("full", ["/", "/var/lib/postgresql"])
+def test_the_fullest_file_system_is_the_warehouses_disk(full: str) -> None:
+    disks = {"/": 10.0, "/var/lib/postgresql": 20.0} | {full: 99.5}
+    line = metrics.emf({**REPLY, "disks": disks}, "SBW_Lamda_ETL", 0.0)
+    assert line["WarehouseDiskUsedPercent"] == 99.5
 
 
 def test_coerced_values_have_a_line_for_each_column() -> None:
@@ -269,7 +280,13 @@ def test_coerced_values_have_a_line_for_each_column() -> None:
 
 @pytest.mark.parametrize(
     ("name", "unit"),
-    [("Seconds", "Seconds"), ("LagSeconds", "Seconds"), ("BytesRead", "Bytes"), ("Runs", "Count")],
+    [
+        ("Seconds", "Seconds"),
+        ("LagSeconds", "Seconds"),
+        ("BytesRead", "Bytes"),
+        ("Runs", "Count"),
+        ("WarehouseDiskUsedPercent", "Percent"),
+    ],
 )
 def test_a_metric_has_its_unit(name: str, unit: str) -> None:
     (directive,) = metrics.emf(REPLY, "f", 1.0)["_aws"]["CloudWatchMetrics"]

@@ -50,6 +50,8 @@ def test_what_is_not_clear_is_not_guessed_at(words: tuple[str, ...], said: str) 
         (("erase", "CLIENT_ID=o'b \\ $$x"), "playbooks/erase.yml", "o'b"),
         (("erase",), "playbooks/erase.yml", "dry_run"),
         (("backfill", "FROM=a", "TO=b", "DRY_RUN=1", "LOCAL=1"), "--local --from", "--reload"),
+        (("backfill", "FROM=a", "TO=b"), '--function "SBW_Lamda_ETL"', "--local"),
+        (("backfill", "FROM=a", "TO=b", "BASE_INVENTORY=other", "FUNCTION=F"), '"F"', "SBW_Lamda"),
     ],
 )
 def test_switches_are_passed_on(words: tuple[str, ...], has: str, lacks: str) -> None:
@@ -57,3 +59,9 @@ def test_switches_are_passed_on(words: tuple[str, ...], has: str, lacks: str) ->
     assert done.returncode == 0, done.stderr
     assert has in done.stdout
     assert lacks not in done.stdout
+
+
+def test_the_first_environments_function_is_not_called_for_a_second() -> None:
+    done = dry("backfill", "FROM=a", "TO=b", "BASE_INVENTORY=other")
+    assert 'test -n ""' in done.stdout
+    assert "SBW_Lamda_ETL" not in done.stdout

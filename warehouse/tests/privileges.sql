@@ -77,6 +77,7 @@ SELECT is(
     ARRAY[
         'etl.apply_chunk(bigint,boolean)',
         'etl.begin_chunk()',
+        'etl.disk_usage()',
         'etl.drop_expired()',
         'etl.finish_run(bigint,text,jsonb,jsonb,text)',
         'etl.last_full_listing()',

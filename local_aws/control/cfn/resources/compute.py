@@ -164,6 +164,33 @@ class Volume(ResourceType):
         )
 
 
+class LifecyclePolicy(ResourceType):
+    """What makes snapshots of volumes by the clock; here it is kept and makes none."""
+
+    type = "AWS::DLM::LifecyclePolicy"
+    known = "Description ExecutionRoleArn PolicyDetails State Tags"
+
+    def create(self, ctx: Context, props: Properties) -> Made:
+        policy = ctx.call(
+            "dlm",
+            "create_lifecycle_policy",
+            Tags={tag["Key"]: tag["Value"] for tag in ctx.tags(props)} or None,
+            **{key: value for key, value in props.items() if key != "Tags"},
+        )["PolicyId"]
+        return self._made(ctx, policy)
+
+    def _made(self, ctx: Context, policy: str) -> Made:
+        return Made(policy, {"Arn": f"arn:aws:dlm:{ctx.region}:{ctx.account}:policy/{policy}"})
+
+    def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> Made:
+        given = {key: value for key, value in new.items() if key != "Tags"}
+        ctx.call("dlm", "update_lifecycle_policy", PolicyId=physical_id, **given)
+        return self._made(ctx, physical_id)
+
+    def delete(self, ctx: Context, physical_id: str, props: Properties) -> None:
+        ctx.client("dlm").delete_lifecycle_policy(PolicyId=physical_id)
+
+
 class VolumeAttachment(ResourceType):
     """The joint of a volume and an instance."""
 
