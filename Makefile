@@ -96,6 +96,7 @@ fuzz: ## Search for bytes that break a rule of the loader's mapping, from the co
 	@build/venv-fuzz/bin/python -m tests.corpus.fuzz --seconds $(SECONDS)
 
 lint: setup-test ## Check the style of everything.
+	@PYTHON=$(PYTHON) ./setup.sh checkov
 	@BIN=$(BIN) ./lint.sh
 
 lock: setup-test ## Pin the newest versions that fit pyproject.toml, the function's as well.

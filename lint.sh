@@ -20,6 +20,8 @@ check "mypy of playbooks and roles" env MYPYPATH=roles/private_apt/files "$bin/m
   playbooks/files roles/private_apt/files/private_apt_repository roles/*/filter_plugins
 for script in setup.sh lint.sh .ci/run requirements/lock.sh; do check "$script" bash -n "$script"; done
 check cfn-lint "$bin/cfn-lint" cloudformation/*.yaml
+# Nothing is asked of its maker's service: neither keys nor hosts of it are here.
+check checkov build/venv-checkov/bin/checkov --directory cloudformation --framework cloudformation --compact --quiet --skip-download
 check yamllint "$bin/yamllint" --strict cloudformation playbooks roles inventory demo tests .config .pre-commit-config.yaml
 # An inventory of its own, since the project's asks AWS. Not "localhost,": read as a list of paths, its
 # second one is this directory with all of build/ in it.

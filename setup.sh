@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Install what the demo or the tests need on this machine: Debian packages and a virtual environment. What only
-# `make bench` or `make fuzz` needs goes into an environment of its own, beside that of the tests.
-# Usage: setup.sh demo|test|bench|fuzz. Does nothing, quickly, when everything is there already.
+# `make bench`, `make fuzz` or `make lint` needs goes into an environment of its own, beside that of the tests.
+# Usage: setup.sh demo|test|bench|fuzz|checkov. Does nothing, quickly, when everything is there already.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-group=${1:?usage: setup.sh demo|test|bench|fuzz}
+group=${1:?usage: setup.sh demo|test|bench|fuzz|checkov}
 python=${PYTHON:-python3}
 venv=.venv
-case $group in bench | fuzz) venv=build/venv-$group ;; esac
+case $group in bench | fuzz | checkov) venv=build/venv-$group ;; esac
 packages=(podman crun netavark aardvark-dns uidmap mmdebstrap iproute2 iptables nftables apt-utils
   dpkg-dev gpg gpg-agent gpgv e2fsprogs openssl procps ca-certificates)
 [ "$group" = test ] && packages+=(chromium fonts-dejavu-core libatomic1)

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 "$BIN/pip" install --quiet pip-tools
-for group in demo runtime test bench fuzz; do
+for group in demo runtime test bench fuzz checkov; do
   "$BIN/python" - "$group" > "build/$group.in" <<'PY'
 import sys
 import tomllib
