@@ -9,11 +9,15 @@ from collections.abc import Callable, Sequence
 import psycopg2
 
 from tests import toolbox
-from tests.bench import loader, warehouse
+from tests.bench import dashboard, loader, warehouse
 from tests.bench.measuring import BenchError, Entry, print_table, say, write
 
 # A part's name begins the names of its entries.
-PARTS: dict[str, Callable[[int], list[Entry]]] = {"loader": loader.run, "warehouse": warehouse.run}
+PARTS: dict[str, Callable[[int], list[Entry]]] = {
+    "loader": loader.run,
+    "warehouse": warehouse.run,
+    "dashboard": dashboard.run,
+}
 RESULT = toolbox.REPOSITORY / "build" / "bench.json"
 
 
