@@ -29,6 +29,7 @@ FILES = {
     "query",
     "modules",
     "filters",
+    "products",
     "visitors",
     "sessions",
     "explore",
