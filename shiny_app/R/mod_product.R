@@ -45,13 +45,16 @@ product_courses <- c(
 course_chart <- function(rows, key, view, words) {
   title <- say(product_courses[[key]])
   value <- rows[[key]]
+  # Two beside each other have room for every other word under the axis.
+  marks <- axis_marks(rows$bucket_at, view$bucket, view$zone)
+  marks <- lapply(marks, function(one) one[c(TRUE, FALSE)])
   tips <- paste0("<b>", escape(words), "</b><br>", fmt_count(value), " ", tolower(title),
                  ifelse(rows$provisional, paste0(", ", say("still open")), ""))
   tags$figure(
     class = "course", "data-testid" = paste0("course-", key), "data-value" = exact(sum(value)),
     tags$figcaption(title, tags$span(class = "sub", fmt_count(sum(value)))),
-    columns_chart(value, NULL, rows$provisional, axis_marks(rows$bucket_at, view$bucket, view$zone),
-                  tips, paste(title, range_words(view)), height = 110L, lines = 2)
+    columns_chart(value, NULL, rows$provisional, marks, tips, paste(title, range_words(view)),
+                  height = 110L, lines = 2)
   )
 }
 
@@ -111,7 +114,7 @@ product_facts <- function(labels, prices) {
     ),
     footer = if (!is.null(prices) && prices$discounts > 0) {
       tags$p(
-        say("Discount prices that cannot be a price"), ": ",
+        paste0(say("Discount prices that cannot be a price"), ": "),
         count("product-implausible", prices$implausible_discounts), say(" of "),
         count("product-discounts", prices$discounts), say(" events with one. "),
         info("Discount price", definitions[["discount"]])

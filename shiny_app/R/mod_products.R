@@ -16,7 +16,7 @@ mod_products_ui <- function(id) {
     tags$h1(class = "visually-hidden", say("Products")),
     product_tools(),
     bslib::layout_columns(
-      col_widths = bslib::breakpoints(sm = 12, lg = c(8, 4)),
+      col_widths = bslib::breakpoints(sm = 12, lg = c(9, 3)),
       loading(ns("products"), 420L),
       tags$div(class = "stack", loading(ns("categories"), 240L), loading(ns("brands"), 240L))
     )
@@ -129,14 +129,14 @@ products_footer <- function(kpis) {
   shiny::tagList(
     if (kpis$adds_without_view_sessions > 0) {
       tags$p(
-        say("Sessions that added without a view"), ": ",
+        paste0(say("Sessions that added without a view"), ": "),
         count("unviewed", kpis$adds_without_view_sessions), ". ",
         info("Added without a view", definitions[["unviewed"]])
       )
     },
     if (kpis$discount_rows > 0) {
       tags$p(
-        say("Discount prices that cannot be a price"), ": ",
+        paste0(say("Discount prices that cannot be a price"), ": "),
         count("implausible", kpis$implausible_discounts), say(" of "),
         count("discounts", kpis$discount_rows), say(" events with one. "),
         info("Discount price", definitions[["discount"]])

@@ -7,7 +7,7 @@
   // What these may be; the server says which bucket fits a range.
   var words = { bucket: /^(hour|day|week)?$/, measure: /^(visitors|sessions|events)$/, cohort: /^(day|week)$/, heights: /^(first|before)$/, split: /^(login_state|category|brand|new_returning)$/,
     outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^(\d{1,9}(-\d{1,11}\.\d{6})?)?$/, columns: /^[a-z_,]{0,400}$/,
-    product: /^[^]{0,200}$/, find: /^[^]{0,100}$/, sort: /^(name|views|adds|removals|wishlisted|rate|bought|price)$/, order: /^(desc|asc)$/, part: /^([1-9]\d{0,4})?$/, lang: /^(en|vi)?$/ };
+    product: /^[^\0]{0,200}$/, find: /^[^\0]{0,100}$/, sort: /^(name|views|adds|removals|wishlisted|rate|bought|price)$/, order: /^(desc|asc)$/, part: /^([1-9]\d{0,4})?$/, lang: /^(en|vi)?$/ };
   // Filters with values from the warehouse: each value a parameter of its own, as it may hold a comma.
   var lists = ["category", "brand", "event"];
   var view = Object.assign({}, defaults);
