@@ -1,8 +1,8 @@
 # One product's page: its numbers against the period before, its course, its prices. Drawn by
 # mod_products in place of the list.
 
-# Prices are read from the events themselves: that takes long for a year, and everybody waits.
-price_days <- 92L
+# Prices are read from the events themselves (docs/decisions/0043): everybody waits meanwhile.
+price_days <- 31L
 
 # Each number: column, title, term of its definition; a rate has what it is a share of.
 product_heads <- list(

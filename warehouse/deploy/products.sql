@@ -296,7 +296,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dashboard.product_prices(timestamptz, timestamptz, text, jsonb, text)
-IS 'The lowest and highest price seen of one product in the range, how many of its events have one, and how many have a discount price, and one that cannot be a price: read from the events, ask for some weeks at most.';
+IS 'The lowest and highest price seen of one product in the range, how many of its events have one, and how many have a discount price, and one that cannot be a price: read from the events, ask for a month at most.';
 
 GRANT EXECUTE ON FUNCTION
 dashboard.product_list(timestamptz, timestamptz, text, jsonb, text, text, boolean, integer, integer),

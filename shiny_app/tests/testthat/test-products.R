@@ -155,12 +155,12 @@ test_that("prices seen: the newest, the lowest and highest, and what can be none
   expect_match(html(product_facts(canned$product_labels, none)), "price-spread[^>]*>\u2013</dd>")
 })
 
-test_that("prices of more than a quarter are not asked for", {
+test_that("prices of more than a month are not asked for", {
   record <- recording()
   long <- list(range = "custom", from = "2026-01-01", to = "2026-11-24", product = "p1")
   args <- do.call(products_args, c(long, ask = record$ask))
   testServer(mod_products_server, args = args, {
-    expect_match(shown(output$products), "Choose at most 92 days.", fixed = TRUE)
+    expect_match(shown(output$products), "Choose at most 31 days.", fixed = TRUE)
     expect_length(record$of("product_prices"), 0L)
   })
 })
