@@ -21,7 +21,8 @@ longest_value <- 200L
 longest_search <- 100L
 url_keys <- c("page", "range", "from", "to", "login", "zone", "bucket", "measure",
               names(list_fields), "cohort", "heights", "split",
-              "outcome", "session", "columns", "product", "find", "sort", "order", "part", "lang")
+              "outcome", "session", "columns", "step", "product", "find", "sort", "order", "part",
+              "lang")
 
 one_of <- function(value, allowed, default) {
   if (is.character(value) && length(value) == 1L && value %in% allowed) value else default
@@ -43,6 +44,16 @@ sent_values <- function(values) {
 sent_text <- function(value, longest) {
   text <- one_text(value)
   if (!is.na(text) && validUTF8(text) && nchar(text) <= longest) text else ""
+}
+
+#' The steps of a funnel, in their order and as often as they are meant; none: the usual ones
+sent_steps <- function(values) {
+  values <- unlist(values)
+  if (!is.character(values) || !length(values) %in% step_counts) return(character())
+  if (!all(validUTF8(values)) || !all(nchar(values) %in% seq_len(longest_value))) {
+    return(character())
+  }
+  values
 }
 
 #' The number of a part of a list, from 1
@@ -109,8 +120,8 @@ preset_days <- function(preset, today) {
 #'
 #' @param sent A list as sent by www/dashboard.js. @param now POSIXct.
 #' @return A list: preset, first_day and last_day (Dates), zone, login, category, brand, event,
-#'   bucket, measure, cohort, heights, split, outcome, session, session_at, columns, product, find,
-#'   sort, order, part, lang, dropped (names of what could not be read).
+#'   bucket, measure, cohort, heights, split, outcome, session, session_at, columns, steps,
+#'   product, find, sort, order, part, lang, dropped (names of what could not be read).
 parse_view <- function(sent, now) {
   zone <- one_of(sent$zone, OlsonNames(), default_zone)
   today <- as.Date(format(now, tz = zone))
@@ -143,6 +154,7 @@ parse_view <- function(sent, now) {
     session = as_session(sent$session)[1L],
     session_at = as_session(sent$session)[2L],
     columns = sent_columns(sent$columns),
+    steps = sent_steps(sent$step),
     product = sent_text(sent$product, longest_value),
     find = trimws(sent_text(sent$find, longest_search)),
     sort = one_of(sent$sort, names(product_sorts), "views"),
@@ -180,6 +192,11 @@ is_filtered <- function(view) length(unlist(view[c("login", names(list_fields))]
 #' @param is_product A function of a product's id: whether any event has it, NULL likewise.
 known_view <- function(view, choices, is_product = function(id) NULL) {
   if (nzchar(view$product) && isFALSE(is_product(view$product))) view$product <- ""
+  if (length(view$steps)) {
+    known <- choices("event_name")
+    if (!is.null(known)) view$steps <- view$steps[view$steps %in% known]
+    if (length(view$steps) < min(step_counts)) view$steps <- character()
+  }
   for (field in names(list_fields)) {
     if (!length(view[[field]])) next
     known <- choices(list_fields[[field]])
@@ -193,6 +210,7 @@ unknown_values <- function(sent, view) {
   gone <- lapply(stats::setNames(nm = names(list_fields)), function(field) {
     setdiff(sent[[field]], view[[field]])
   })
+  gone$step <- setdiff(sent$steps, view$steps)
   if (sent$product != view$product) gone$product <- sent$product
   gone[lengths(gone) > 0L]
 }

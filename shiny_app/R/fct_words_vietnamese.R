@@ -99,6 +99,10 @@ vietnamese_phrases <- c(
   "Any order, of the first" = "Bất kỳ thứ tự, so với bước đầu",
   "Any order, of the step before" = "Bất kỳ thứ tự, so với bước trước",
   "Closed funnel, split" = "Phễu theo thứ tự, chia nhỏ", "Split by" = "Chia theo",
+  "Steps" = "Các bước", "Step %d" = "Bước %d", "Remove step %d" = "Bỏ bước %d",
+  "Add a step" = "Thêm bước", "Usual steps" = "Các bước thường dùng",
+  "The split and the lists of sessions are of the usual four steps." =
+    "Phần chia nhỏ và danh sách phiên là của bốn bước thường dùng.",
   "New / returning" = "Mới / quay lại", "of %s" = "trên %s", "View" = "Xem", "Cart" = "Giỏ",
   "Checkout" = "Thanh toán", "Done" = "Hoàn tất", "Value" = "Giá trị", "All steps" = "Hết các bước",
   "No session of this range has a product view." = "Không phiên nào trong khoảng này xem sản phẩm.",

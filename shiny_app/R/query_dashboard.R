@@ -35,11 +35,20 @@ query_login_states <- function(db, range) {
   ), range_values(range))
 }
 
-query_funnel <- function(db, range) {
-  db_query(db, ranged(paste(
+#' Text values as one array of PostgreSQL's
+text_array <- function(values) {
+  paste0("{", paste0('"', gsub('(["\\\\])', "\\\\\\1", values), '"', collapse = ","), "}")
+}
+
+#' @param steps Event names, in order; none: the usual ones.
+query_funnel <- function(db, range, steps = character()) {
+  columns <- paste(
     "step, event_name, closed_sessions::float8, open_sessions::float8, median_seconds,",
     "left_sessions::float8, still_open_sessions::float8"
-  ), name = "funnel"), range_values(range))
+  )
+  if (!length(steps)) return(db_query(db, ranged(columns, name = "funnel"), range_values(range)))
+  db_query(db, ranged(columns, name = "funnel", more = ", $5::text[]"),
+           c(range_values(range), text_array(steps)))
 }
 
 #' @param split A name of `splits`.

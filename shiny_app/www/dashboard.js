@@ -12,6 +12,8 @@
   var lists = ["category", "brand", "event"];
   var view = Object.assign({}, defaults);
   lists.forEach(function (field) { view[field] = []; });
+  // A funnel's steps: in their order, one may come twice; none are the usual ones.
+  view.step = [];
   var longest = 200, most = 50;
   var tell = null;
 
@@ -43,6 +45,9 @@
       view[field] = all.filter(function (value) { return value.length <= longest; }).slice(0, most);
       if (view[field].length < all.length) odd(field);
     });
+    view.step = query.getAll("step");
+    if (view.step.length && (view.step.length < 2 || view.step.length > 6 ||
+        view.step.some(function (name) { return !name || name.length > longest; }))) { view.step = []; odd("step"); }
     // What the server would not take either: controls and numbers must never tell two stories.
     ["page", "range"].forEach(function (key) {
       if (!(key === "range" && view.range === "custom") && !offered(key, view[key])) { view[key] = defaults[key]; odd(key); }
@@ -70,6 +75,7 @@
       if (view[key] && view[key] !== defaults[key]) query.set(key, view[key]);
     });
     lists.forEach(function (field) { view[field].forEach(function (value) { query.append(field, value); }); });
+    view.step.forEach(function (name) { query.append("step", name); });
     var text = query.toString();
     return location.pathname + (text ? "?" + text : "");
   }
@@ -199,10 +205,23 @@
   // `typed`: one more letter of a search is no step for Back to take.
   function change(part, typed) {
     if (listed.some(function (key) { return key in part; }) && !("part" in part)) part.part = "";
+    // Of a note that takes steps away one may be left.
+    if (part.step && part.step.length < 2) part.step = [];
     Object.assign(view, part);
     if (address() !== location.pathname + location.search) history[typed ? "replaceState" : "pushState"](null, "", address());
     show();
     if (tell) tell();
+  }
+
+  // A step that was changed, added or left out (`value` empty); its menu is drawn anew.
+  var stepFocus = null;
+  function changeStep(place, value) {
+    var box = document.querySelector("[data-steps]"), steps = JSON.parse(box.dataset.steps);
+    if (place === "all") steps = [];
+    else steps.splice(Number(place) - 1, 1, value);
+    steps = steps.filter(Boolean);
+    stepFocus = place === "all" ? 1 : Math.min(Number(place), steps.length);
+    change({ step: JSON.stringify(steps) === box.dataset.usual ? [] : steps });
   }
 
   function choose(choice, value) {
@@ -249,7 +268,7 @@
   document.addEventListener("click", function (event) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (!event.target.closest("[data-menu]")) openMenu(null);
-    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick], [data-send], [data-look], [data-lang], [data-unfold], [data-close], [data-sort], [data-flip]," +
+    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick], [data-send], [data-look], [data-lang], [data-unfold], [data-close], [data-sort], [data-flip], [data-step-off]," +
       " [data-clear], [data-dismiss], #theme, #copy, #filters");
     if (!item) return;
     event.preventDefault();
@@ -273,6 +292,8 @@
       if (opener) opener.focus();
     } else if ("look" in item.dataset) {
       find(item.parentNode);
+    } else if (item.dataset.stepOff) {
+      changeStep(item.dataset.stepOff, "");
     } else if (item.dataset.sort) {
       choose("sort", item.dataset.sort);
     } else if ("flip" in item.dataset) {
@@ -323,6 +344,8 @@
       part.range = "custom";
       part.bucket = "";
       change(part);
+    } else if (item.dataset.step) {
+      changeStep(item.dataset.step, item.value);
     } else if (item.dataset.select) {
       choose(item.dataset.select, item.value);
     }
@@ -389,7 +412,15 @@
     });
     window.Shiny.inputBindings.register(binding, "sbw.view");
     // What the server draws later (the bucket's buttons) takes the same state.
-    window.jQuery(document).on("shiny:value", function () { setTimeout(show, 0); });
+    window.jQuery(document).on("shiny:value", function (event) {
+      setTimeout(function () {
+        show();
+        if (stepFocus === null || event.target.id !== "funnel-steps") return;
+        var menu = document.querySelector('[data-step="' + stepFocus + '"]');
+        if (menu) menu.focus();
+        stepFocus = null;
+      }, 0);
+    });
     // A lost session cannot be resumed here: the view is in the URL, so the page is opened again.
     window.jQuery(document).on("shiny:disconnected", function () {
       document.getElementById("gone").hidden = false;

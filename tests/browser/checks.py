@@ -39,6 +39,8 @@ DRAWN = f"""() => window.Shiny && Shiny.shinyapp && Shiny.shinyapp.isConnected()
   && !document.querySelector('{SHOWN} .recalculating')
   && document.querySelector('{SHOWN} .card')"""
 PATIENCE = 20.0
+VIEW, ADD = "product_view", "add_to_cart_click"
+START, COMPLETE = "checkout_start", "checkout_complete"
 PAGES = ("overview", "funnel", "products", "visitors", "sessions", "explore", "pipeline")
 
 
@@ -366,6 +368,55 @@ def funnel_heights_are_a_choice(page: Page, ask: Ask) -> None:
                 "all => all.map(one => Number(one.getAttribute('height')))"
             )
             assert heights == [round(100 * min(1, share), 2) for share in wanted]
+
+
+def funnel_steps_are_a_choice(page: Page, url: str, ask: Ask) -> None:
+    """Steps are changed, added and left out; the funnel is SQL's of them; the address holds them."""
+    show(page, url, {"page": "funnel"})
+
+    def follows(*steps: str) -> None:
+        def check() -> None:
+            found = page.get_by_test_id("steps").get_attribute("data-steps")
+            assert json.loads(found or "") == list(steps)
+            array = ", ".join(f"'{step}'" for step in steps)
+            source = call("funnel", shown_range(page), f", ARRAY[{array}]")
+            for testid, column in (
+                ("funnel-closed", "closed_sessions"),
+                ("funnel-open", "open_sessions"),
+            ):
+                heads = page.locator(f"[data-testid={testid}] .heads li").evaluate_all(
+                    "all => all.map(one => Number(one.dataset.value))"
+                )
+                assert heads == [value for _, value in pairs(ask, source, "step", column)]
+
+        eventually(check)
+
+    follows(VIEW, ADD, START, COMPLETE)
+    page.locator("[data-step='1']").select_option("home_view")
+    follows("home_view", ADD, START, COMPLETE)
+    assert page.locator("[data-testid=who-left] [data-goto]").count() == 0
+    page.locator("[data-step='5']").select_option(VIEW)
+    follows("home_view", ADD, START, COMPLETE, VIEW)
+    assert page.evaluate("document.activeElement.dataset.step") == "5"
+    page.locator("[data-step-off='3']").click()
+    follows("home_view", ADD, COMPLETE, VIEW)
+    show(page, page.evaluate("location.href"))
+    follows("home_view", ADD, COMPLETE, VIEW)
+    page.go_back()
+    drawn(page)
+    follows("home_view", ADD, START, COMPLETE, VIEW)
+    page.locator("[data-step-off=all]").click()
+    follows(VIEW, ADD, START, COMPLETE)
+    assert "step" not in parse_qs(urlsplit(page.evaluate("location.href")).query)
+    assert page.locator("[data-testid=who-left] [data-goto]").count() == 3
+    page.goto(f"{url}?page=funnel&step={VIEW}&step=nobody&step={COMPLETE}")
+    drawn(page)
+    assert "nobody" in page.get_by_test_id("note").inner_text()
+    follows(VIEW, COMPLETE)
+    page.goto(f"{url}?page=funnel&step={VIEW}")
+    drawn(page)
+    assert "step" in page.get_by_test_id("note").inner_text()
+    follows(VIEW, ADD, START, COMPLETE)
 
 
 def funnel_splits_equal_sql(page: Page, ask: Ask) -> None:

@@ -69,6 +69,12 @@ def test_the_funnels_heights_are_of_the_first_step_or_of_the_one_before(
     checks.quiet_and_alone(seen, dashboard.url)
 
 
+def test_the_funnels_steps_are_a_choice(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.funnel_steps_are_a_choice(page, dashboard.url, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
 def test_the_funnel_is_split_by_what_sql_says(dashboard: Dashboard, page: Page) -> None:
     seen = checks.watched(page)
     checks.show(page, dashboard.url, {"page": "funnel"})

@@ -30,6 +30,7 @@ FILES = {
     "modules",
     "filters",
     "products",
+    "steps",
     "visitors",
     "sessions",
     "explore",

@@ -56,6 +56,12 @@ canned <- list(
     median_seconds = c(NA, 65, 102, 1.5), left_sessions = c(2910, 416, 130, NA),
     still_open_sessions = c(22, 0, 0, NA)
   ),
+  choices = data.frame(
+    value = c("product_view", "add_to_cart_click", "checkout_start", "checkout_complete",
+              "spin_wheel"),
+    label = c("product_view", "add_to_cart_click", "checkout_start", "checkout_complete",
+              "Spin <b>wheel</b>")
+  ),
   funnel_split = data.frame(
     value = c("anonymous", "logged_in"), label = c("anonymous", "logged_in"),
     view_sessions = c(3000, 722), add_sessions = c(600, 190), start_sessions = c(250, 124),

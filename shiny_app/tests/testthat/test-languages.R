@@ -72,7 +72,7 @@ test_that("no page says an English word in Vietnamese", {
   english <- setdiff(english, tolower(both))
   pages <- list(
     mod_overview_server = c("yesterday", "kpis", "series", "mix", "login", "steps", "heat"),
-    mod_funnel_server = c("funnel", "split", "left"),
+    mod_funnel_server = c("steps", "funnel", "split", "left"),
     mod_products_server = c("products", "categories"),
     mod_visitors_server = c("strip", "fresh", "retention", "shapes"),
     mod_sessions_server = c("list", "one"), mod_explore_server = c("when", "list", "csv_words"),
