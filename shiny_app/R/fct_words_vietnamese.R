@@ -101,6 +101,9 @@ vietnamese_phrases <- c(
   "Closed funnel, split" = "Phễu theo thứ tự, chia nhỏ", "Split by" = "Chia theo",
   "Steps" = "Các bước", "Step %d" = "Bước %d", "Remove step %d" = "Bỏ bước %d",
   "Add a step" = "Thêm bước", "Usual steps" = "Các bước thường dùng",
+  "Steps of choice are for ranges of at most %d days." =
+    "Các bước tự chọn dành cho khoảng nhiều nhất %d ngày.",
+  "This range is too long" = "Khoảng này quá dài",
   "The split and the lists of sessions are of the usual four steps." =
     "Phần chia nhỏ và danh sách phiên là của bốn bước thường dùng.",
   "New / returning" = "Mới / quay lại", "of %s" = "trên %s", "View" = "Xem", "Cart" = "Giỏ",

@@ -12,6 +12,8 @@ split_rows <- 6L
 usual_steps <- c("product_view", "add_to_cart_click", "checkout_start", "checkout_complete")
 # How many steps a funnel may have.
 step_counts <- 2:6
+# Other steps than the usual ones are read from the events of the range's sessions: everybody waits.
+step_days <- 31L
 
 mod_funnel_ui <- function(id) {
   ns <- shiny::NS(id)
@@ -228,24 +230,27 @@ mod_funnel_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
     # Only with steps of choice does the question name them: the usual ones are the rollups'.
+    other_steps <- function() length(view()$steps) && !identical(view()$steps, usual_steps)
+    too_long <- function() other_steps() && view()$days > step_days
     funnel <- function() {
-      steps <- view()$steps
-      if (length(steps) && !identical(steps, usual_steps)) {
-        ask("funnel", view_range(view()), steps)
-      } else {
-        ask("funnel", view_range(view()))
-      }
+      if (other_steps()) return(ask("funnel", view_range(view()), view()$steps))
+      ask("funnel", view_range(view()))
     }
     output$steps <- shiny::renderUI(drawn(view, function() {
       steps <- view()$steps
       step_editor(ask("choices", "event_name"), if (length(steps)) steps else usual_steps)
     }))
     output$funnel <- shiny::renderUI(drawn(view, function() {
+      if (too_long()) {
+        words <- sayf("Steps of choice are for ranges of at most %d days.", step_days)
+        return(panel("Funnel", state_words("This range is too long", words, id = "too-long")))
+      }
       rows <- funnel()
       if (!nrow(rows) || sum(rows$open_sessions) == 0) return(panel("Funnel", empty_words(view())))
       funnel_panels(rows, view()$heights)
     }))
     output$split <- shiny::renderUI(drawn(view, function() {
+      if (too_long()) return(NULL)
       range <- view_range(view())
       all <- funnel()
       if (!identical(all$event_name, usual_steps)) {
@@ -257,6 +262,7 @@ mod_funnel_server <- function(id, view, ask) {
                   all$closed_sessions)
     }))
     output$left <- shiny::renderUI(drawn(view, function() {
+      if (too_long()) return(NULL)
       rows <- funnel()
       if (nrow(rows) && sum(rows$open_sessions) > 0) left_panel(rows)
     }))

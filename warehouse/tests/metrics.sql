@@ -212,7 +212,7 @@ SELECT results_eq(
 -- Products in pages, and one of them
 SELECT pg_temp.load(ARRAY[
     '2031-06-02 01:00|product_view|q1|o1||a1|Phone|Sam|300|7|Điện Thoại Á', '2031-06-02 01:01|add_to_cart_click|q1|o1||a1|Phone|Sam|280|250|',
-    '2031-06-02 01:02|checkout_complete|q1|o1', '2031-06-02 02:30|product_view|q2|o2||a1|Phone|Sam|||',
+    '2031-06-02 01:02|checkout_complete|q1|o1', '2031-06-02 02:30|product_view|q2|o2||a1|Phone|Sam||50|',
     '2031-06-02 02:31|wishlist_toggle|q2|o2||B2|Cap||90||bàn phím', '2031-06-02 02:32|category_view|q2|o2||c3|Cap||10||Cap',
     '2031-06-02 02:33|product_view|q2|o2||d_4|||||', '2031-06-02 02:34|remove_from_cart_click|q2|o2||a1||||| '
 ]);
@@ -247,7 +247,7 @@ SELECT results_eq(
 );
 SELECT results_eq(
     $$SELECT * FROM dashboard.product_prices('2031-06-02', '2031-06-03', 'UTC', NULL, 'a1')$$,
-    $$VALUES (280::numeric, 300::numeric, 2::bigint, 2::bigint, 1::bigint)$$, 'its prices are those seen, and a discount that is none is counted'
+    $$VALUES (280::numeric, 300::numeric, 2::bigint, 3::bigint, 2::bigint)$$, 'its prices are those seen, and discounts that are none are counted'
 );
 SELECT is_empty(
     $$SELECT l.product_id FROM dashboard.product_labels('c3') AS l UNION ALL SELECT t.views::text FROM dashboard.product_totals('2031-06-02', '2031-06-03', 'UTC', NULL, 'c3') AS t$$,

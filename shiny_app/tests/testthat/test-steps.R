@@ -68,3 +68,20 @@ test_that("the funnel is asked for by the steps chosen; split and links are of t
     expect_identical(asked[[1L]], list())
   })
 })
+
+test_that("steps of choice are not asked for over more than a month, the usual ones are", {
+  asked <- 0L
+  ask <- function(name, ...) {
+    if (name == "funnel") asked <<- asked + 1L
+    canned[[name]]
+  }
+  args <- steps_args(range = "90d", step = list("spin_wheel", "product_view"), ask = ask)
+  testServer(mod_funnel_server, args = args, {
+    expect_match(shown(output$funnel), "for ranges of at most 31 days", fixed = TRUE)
+    expect_identical(c(shown(output$split), shown(output$left)), c("", ""))
+    expect_identical(asked, 0L)
+  })
+  testServer(mod_funnel_server, args = steps_args(range = "90d", ask = ask), {
+    expect_match(shown(output$funnel), "funnel-closed", fixed = TRUE)
+  })
+})
