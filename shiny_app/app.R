@@ -42,6 +42,8 @@ server <- function(input, output, session) {
   ask <- function(name, ...) ask_cached(answers, db, marker(), name, list(...))
   view <- reactive(known_view(sent(), function(field) {
     tryCatch(ask("choices", field)$value, db_error = function(error) NULL)
+  }, function(product) {
+    tryCatch(nrow(ask("product_labels", product)) > 0L, db_error = function(error) NULL)
   }))
 
   mod_filters_server("filters", sent, view, ask)

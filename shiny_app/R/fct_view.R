@@ -18,9 +18,11 @@ pages <- c(
 list_fields <- c(category = "category", brand = "brand", event = "event_name")
 most_values <- 50L
 longest_value <- 200L
+longest_search <- 100L
 url_keys <- c("page", "range", "from", "to", "login", "zone", "bucket", "measure",
               names(list_fields), "cohort", "heights", "split",
-              "outcome", "session", "columns", "lang")
+              "outcome", "session", "columns", "step", "product", "find", "sort", "order", "part",
+              "lang")
 
 one_of <- function(value, allowed, default) {
   if (is.character(value) && length(value) == 1L && value %in% allowed) value else default
@@ -36,6 +38,27 @@ sent_values <- function(values) {
   values <- unique(values[validUTF8(values)])
   values <- values[nzchar(values) & nchar(values) <= longest_value]
   utils::head(values, most_values)
+}
+
+#' The first value of a link's, if it is one: no text else
+sent_text <- function(value, longest) {
+  text <- one_text(value)
+  if (!is.na(text) && validUTF8(text) && nchar(text) <= longest) text else ""
+}
+
+#' The steps of a funnel, in their order and as often as they are meant; none: the usual ones
+sent_steps <- function(values) {
+  values <- unlist(values)
+  if (!is.character(values) || !length(values) %in% step_counts) return(character())
+  if (!all(validUTF8(values)) || !all(nchar(values) %in% seq_len(longest_value))) {
+    return(character())
+  }
+  values
+}
+
+#' The number of a part of a list, from 1
+sent_part <- function(value) {
+  if (grepl("^[1-9][0-9]{0,4}$", one_text(value))) as.numeric(value) else 1
 }
 
 #' Letters without case and marks, for a search: "dien thoai" finds "\u0110i\u1ec7n tho\u1ea1i"
@@ -97,8 +120,8 @@ preset_days <- function(preset, today) {
 #'
 #' @param sent A list as sent by www/dashboard.js. @param now POSIXct.
 #' @return A list: preset, first_day and last_day (Dates), zone, login, category, brand, event,
-#'   bucket, measure, cohort, heights, split, outcome, session, session_at, columns, lang,
-#'   dropped (names of what could not be read).
+#'   bucket, measure, cohort, heights, split, outcome, session, session_at, columns, steps,
+#'   product, find, sort, order, part, lang, dropped (names of what could not be read).
 parse_view <- function(sent, now) {
   zone <- one_of(sent$zone, OlsonNames(), default_zone)
   today <- as.Date(format(now, tz = zone))
@@ -131,6 +154,12 @@ parse_view <- function(sent, now) {
     session = as_session(sent$session)[1L],
     session_at = as_session(sent$session)[2L],
     columns = sent_columns(sent$columns),
+    steps = sent_steps(sent$step),
+    product = sent_text(sent$product, longest_value),
+    find = trimws(sent_text(sent$find, longest_search)),
+    sort = one_of(sent$sort, names(product_sorts), "views"),
+    order = one_of(sent$order, orders, "desc"),
+    part = sent_part(sent$part),
     lang = one_of(sent$lang, names(languages), "en"),
     dropped = url_keys[url_keys %in% unlist(sent$dropped)]
   )
@@ -160,7 +189,14 @@ is_filtered <- function(view) length(unlist(view[c("login", names(list_fields))]
 #' A view without the values that no event has
 #'
 #' @param choices A function of a field of the warehouse: its values, or NULL when nobody knows.
-known_view <- function(view, choices) {
+#' @param is_product A function of a product's id: whether any event has it, NULL likewise.
+known_view <- function(view, choices, is_product = function(id) NULL) {
+  if (nzchar(view$product) && isFALSE(is_product(view$product))) view$product <- ""
+  if (length(view$steps)) {
+    known <- choices("event_name")
+    if (!is.null(known)) view$steps <- view$steps[view$steps %in% known]
+    if (length(view$steps) < min(step_counts)) view$steps <- character()
+  }
   for (field in names(list_fields)) {
     if (!length(view[[field]])) next
     known <- choices(list_fields[[field]])
@@ -174,6 +210,8 @@ unknown_values <- function(sent, view) {
   gone <- lapply(stats::setNames(nm = names(list_fields)), function(field) {
     setdiff(sent[[field]], view[[field]])
   })
+  gone$step <- setdiff(sent$steps, view$steps)
+  if (sent$product != view$product) gone$product <- sent$product
   gone[lengths(gone) > 0L]
 }
 

@@ -176,6 +176,18 @@ definitions <- c(
     "has one. Add-to-cart: sessions that viewed and added it, in any order \u00f7 sessions that",
     "viewed it. Bought: sessions that added it and completed a checkout later, an upper estimate."
   ),
+  product_events = "Events of that name with this product id, in range and filter.",
+  product_rate = paste(
+    "Sessions that viewed and added this product, in any order \u00f7 sessions that viewed it."
+  ),
+  product_bought = paste(
+    "Sessions that added this product and completed a checkout later: an upper estimate, as a",
+    "checkout names no product. A session belongs to the instant of its first event."
+  ),
+  price_seen = paste(
+    "Price seen: of the newest event that has one. In this range: the lowest and the highest of",
+    "its events in range and filter. No price is taken from discountPrice."
+  ),
   unviewed = "Sessions with an add to cart and no product view at all: in no add-to-cart rate.",
   discount = paste(
     "discountPrice is no price unless it is above 100 and below the event's price: the storefront",

@@ -99,6 +99,13 @@ vietnamese_phrases <- c(
   "Any order, of the first" = "Bất kỳ thứ tự, so với bước đầu",
   "Any order, of the step before" = "Bất kỳ thứ tự, so với bước trước",
   "Closed funnel, split" = "Phễu theo thứ tự, chia nhỏ", "Split by" = "Chia theo",
+  "Steps" = "Các bước", "Step %d" = "Bước %d", "Remove step %d" = "Bỏ bước %d",
+  "Add a step" = "Thêm bước", "Usual steps" = "Các bước thường dùng",
+  "Steps of choice are for ranges of at most %d days." =
+    "Các bước tự chọn dành cho khoảng nhiều nhất %d ngày.",
+  "This range is too long" = "Khoảng này quá dài",
+  "The split and the lists of sessions are of the usual four steps." =
+    "Phần chia nhỏ và danh sách phiên là của bốn bước thường dùng.",
   "New / returning" = "Mới / quay lại", "of %s" = "trên %s", "View" = "Xem", "Cart" = "Giỏ",
   "Checkout" = "Thanh toán", "Done" = "Hoàn tất", "Value" = "Giá trị", "All steps" = "Hết các bước",
   "No session of this range has a product view." = "Không phiên nào trong khoảng này xem sản phẩm.",
@@ -114,7 +121,18 @@ vietnamese_phrases <- c(
   # products
   "Product" = "Sản phẩm", "Views" = "Lượt xem", "Adds" = "Thêm", "Removed" = "Bỏ khỏi giỏ",
   "Add-to-cart" = "Tỷ lệ thêm", "Bought, at most" = "Mua, nhiều nhất", "Price seen" = "Giá đã thấy",
-  "The %d most viewed." = "%d sản phẩm xem nhiều nhất.",
+  "Name or product id" = "Tên hoặc mã sản phẩm", "Sort by" = "Sắp xếp theo",
+  "Search by name or product id" = "Tìm theo tên hoặc mã sản phẩm",
+  "The other way round" = "Đảo thứ tự", "Previous" = "Trước", "Next" = "Sau",
+  "No product of this range has “%s” in its name or id." =
+    "Không có sản phẩm nào trong khoảng này có “%s” trong tên hoặc mã.",
+  "%s with an event in this range" = "%s sản phẩm có sự kiện trong khoảng này",
+  "This product against the period before" = "Sản phẩm này so với kỳ trước",
+  "This product" = "Sản phẩm này", "All products" = "Tất cả sản phẩm",
+  "No event of this product is in this range and passes the filters." =
+    "Không có sự kiện nào của sản phẩm này trong khoảng này và qua bộ lọc.",
+  "Price and labels" = "Giá và nhãn", "In this range" = "Trong khoảng này",
+  "Choose at most %d days." = "Hãy chọn nhiều nhất %d ngày.", "%s, always" = "%s, luôn vậy",
   "Sessions that added without a view" = "Phiên thêm vào giỏ mà không xem",
   "Added without a view" = "Thêm mà không xem",
   "Discount prices that cannot be a price" = "Giá giảm không thể là giá",
@@ -310,6 +328,18 @@ definitions_vietnamese <- c(
     "nó. Tỷ lệ thêm: phiên có xem và thêm, bất kỳ thứ tự ÷ phiên có xem. Mua: phiên có",
     "thêm rồi hoàn",
     "tất thanh toán sau đó, ước tính trên."
+  ),
+  product_events = "Sự kiện có tên đó với mã sản phẩm này, trong khoảng ngày và bộ lọc.",
+  product_rate = paste(
+    "Phiên đã xem và thêm sản phẩm này, bất kỳ thứ tự \u00f7 phiên đã xem nó."
+  ),
+  product_bought = paste(
+    "Phiên đã thêm sản phẩm này rồi hoàn tất thanh toán sau đó: ước tính cao nhất, vì thanh toán",
+    "không nêu sản phẩm. Phiên thuộc về lúc có sự kiện đầu tiên."
+  ),
+  price_seen = paste(
+    "Giá đã thấy: của sự kiện mới nhất có giá. Trong khoảng này: giá thấp nhất và cao nhất trong",
+    "các sự kiện qua khoảng ngày và bộ lọc. Không lấy giá nào từ discountPrice."
   ),
   unviewed = "Phiên thêm vào giỏ mà không xem sản phẩm nào: không nằm trong tỷ lệ nào.",
   discount = paste(

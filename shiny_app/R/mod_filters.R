@@ -120,7 +120,8 @@ chip_row <- function(view, labels) {
 link_note <- function(dropped, unknown) {
   if (!length(dropped) && !length(unknown)) return(NULL)
   gone <- unlist(lapply(names(unknown), function(field) {
-    paste0(say(filter_titles[[field]]), ": ", substr(unknown[[field]], 1L, 60L))
+    title <- c(filter_titles, product = "Product", step = "Step")[[field]]
+    paste0(say(title), ": ", substr(unknown[[field]], 1L, 60L))
   }))
   pairs <- unlist(recursive = FALSE, lapply(names(unknown), function(field) {
     lapply(unknown[[field]], function(value) c(field, value))

@@ -9,12 +9,56 @@ splits <- c(
   new_returning = "New / returning"
 )
 split_rows <- 6L
+usual_steps <- c("product_view", "add_to_cart_click", "checkout_start", "checkout_complete")
+# How many steps a funnel may have.
+step_counts <- 2:6
+# Other steps than the usual ones are read from the events of the range's sessions: everybody waits.
+step_days <- 31L
 
 mod_funnel_ui <- function(id) {
   ns <- shiny::NS(id)
   shiny::tagList(
     tags$h1(class = "visually-hidden", say("Funnel")),
-    loading(ns("funnel"), 420L), loading(ns("split"), 190L), loading(ns("left"), 180L)
+    loading(ns("steps"), 34L), loading(ns("funnel"), 420L), loading(ns("split"), 190L),
+    loading(ns("left"), 180L)
+  )
+}
+
+#' Which steps: a menu for each, and one for one more
+#'
+#' @param choices Values and labels of event names. @param steps Names, those of the funnel shown.
+step_editor <- function(choices, steps) {
+  labels <- event_label(choices$value, choices$label)
+  menu <- function(place, chosen, title, first = NULL) {
+    tags$select(
+      class = "ctl", "data-step" = place, "aria-label" = title, "data-shiny-no-bind-input" = NA,
+      first, markup('<option value="', escape(choices$value), '"',
+                    ifelse(choices$value %in% chosen, " selected", ""), ">", escape(labels),
+                    "</option>")
+    )
+  }
+  n <- length(steps)
+  tags$div(
+    class = "steps", role = "group", "aria-label" = say("Steps"), "data-testid" = "steps",
+    "data-steps" = as.character(jsonlite::toJSON(steps)),
+    "data-usual" = as.character(jsonlite::toJSON(usual_steps)),
+    tags$span(class = "sub", say("Steps")),
+    lapply(seq_len(n), function(i) {
+      tags$span(
+        class = "one-step", menu(i, steps[i], sayf("Step %d", i)),
+        if (n > min(step_counts)) {
+          tags$button(type = "button", class = "ctl quiet", "data-step-off" = i,
+                      "aria-label" = sayf("Remove step %d", i), "\u00d7")
+        }
+      )
+    }),
+    if (n < max(step_counts)) {
+      menu(n + 1L, NULL, say("Add a step"), tags$option(value = "", say("Add a step")))
+    },
+    if (!identical(steps, usual_steps)) {
+      tags$button(type = "button", class = "ctl quiet", "data-step-off" = "all",
+                  say("Usual steps"))
+    }
   )
 }
 
@@ -35,8 +79,9 @@ left_words <- function(rows) {
   })
 }
 
-# Who left where: each count a link to those sessions.
+#' Who left where: of the usual steps each count is a link to those sessions
 left_panel <- function(rows) {
+  linked <- identical(rows$event_name, usual_steps)
   n <- nrow(rows) - 1L
   first <- rows$closed_sessions[1L]
   numbers <- say(c("Sessions", "Of the first step", "Still open", "Median to the next step"))
@@ -48,20 +93,22 @@ left_panel <- function(rows) {
       tags$thead(tags$tr(
         tags$th(scope = "col", say("Left after")),
         lapply(numbers, tags$th, scope = "col", class = "num"),
-        tags$th(scope = "col", say("Look at"))
+        if (linked) tags$th(scope = "col", say("Look at"))
       )),
       tags$tbody(lapply(seq_len(n), function(i) {
         left <- rows$left_sessions[i]
         tags$tr(
-          "data-key" = left_outcomes[i], "data-value" = exact(left),
+          "data-key" = if (linked) left_outcomes[i] else i, "data-value" = exact(left),
           tags$td(event_label(rows$event_name[i])), number(1L, fmt_count(left)),
           number(2L, fmt_rate(if (first > 0) left / first else NA)),
           number(3L, fmt_count(rows$still_open_sessions[i])),
           number(4L, fmt_seconds(rows$median_seconds[i + 1L])),
-          tags$td("data-label" = say("Look at"), tags$a(
-            href = paste0("?page=sessions&outcome=", left_outcomes[i]), "data-goto" = "sessions",
-            "data-outcome" = left_outcomes[i], sayf("%s sessions", fmt_count(left))
-          ))
+          if (linked) {
+            tags$td("data-label" = say("Look at"), tags$a(
+              href = paste0("?page=sessions&outcome=", left_outcomes[i]), "data-goto" = "sessions",
+              "data-outcome" = left_outcomes[i], sayf("%s sessions", fmt_count(left))
+            ))
+          }
         )
       }))
     ))
@@ -104,7 +151,9 @@ funnel_panels <- function(rows, of) {
       as_table(c("Step", "In order", "Left", "Still open", "Any order", "Median time",
                  "In order, of the first", "In order, of the step before",
                  "Any order, of the first", "Any order, of the step before"), table),
-      footer = say("Checkout complete is sent by a timer: its time says nothing about shoppers.")
+      footer = if ("checkout_complete" %in% rows$event_name) {
+        say("Checkout complete is sent by a timer: its time says nothing about shoppers.")
+      }
     ),
     panel(
       "Open: reached that step at all", term = "funnel",
@@ -180,20 +229,41 @@ split_panel <- function(view, rows, all) {
 mod_funnel_server <- function(id, view, ask) {
   stopifnot(shiny::is.reactive(view), is.function(ask))
   shiny::moduleServer(id, function(input, output, session) {
+    # Only with steps of choice does the question name them: the usual ones are the rollups'.
+    other_steps <- function() length(view()$steps) && !identical(view()$steps, usual_steps)
+    too_long <- function() other_steps() && view()$days > step_days
+    funnel <- function() {
+      if (other_steps()) return(ask("funnel", view_range(view()), view()$steps))
+      ask("funnel", view_range(view()))
+    }
+    output$steps <- shiny::renderUI(drawn(view, function() {
+      steps <- view()$steps
+      step_editor(ask("choices", "event_name"), if (length(steps)) steps else usual_steps)
+    }))
     output$funnel <- shiny::renderUI(drawn(view, function() {
-      rows <- ask("funnel", view_range(view()))
+      if (too_long()) {
+        words <- sayf("Steps of choice are for ranges of at most %d days.", step_days)
+        return(panel("Funnel", state_words("This range is too long", words, id = "too-long")))
+      }
+      rows <- funnel()
       if (!nrow(rows) || sum(rows$open_sessions) == 0) return(panel("Funnel", empty_words(view())))
       funnel_panels(rows, view()$heights)
     }))
     output$split <- shiny::renderUI(drawn(view, function() {
+      if (too_long()) return(NULL)
       range <- view_range(view())
-      all <- ask("funnel", range)
+      all <- funnel()
+      if (!identical(all$event_name, usual_steps)) {
+        words <- say("The split and the lists of sessions are of the usual four steps.")
+        return(panel("Closed funnel, split", folds = TRUE, tags$p(class = "muted", words)))
+      }
       if (!nrow(all) || sum(all$open_sessions) == 0) return(NULL)
       split_panel(view(), ask("funnel_split", range, view()$split, split_rows),
                   all$closed_sessions)
     }))
     output$left <- shiny::renderUI(drawn(view, function() {
-      rows <- ask("funnel", view_range(view()))
+      if (too_long()) return(NULL)
+      rows <- funnel()
       if (nrow(rows) && sum(rows$open_sessions) > 0) left_panel(rows)
     }))
   })

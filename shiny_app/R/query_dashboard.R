@@ -35,11 +35,20 @@ query_login_states <- function(db, range) {
   ), range_values(range))
 }
 
-query_funnel <- function(db, range) {
-  db_query(db, ranged(paste(
+#' Text values as one array of PostgreSQL's
+text_array <- function(values) {
+  paste0("{", paste0('"', gsub('(["\\\\])', "\\\\\\1", values), '"', collapse = ","), "}")
+}
+
+#' @param steps Event names, in order; none: the usual ones.
+query_funnel <- function(db, range, steps = character()) {
+  columns <- paste(
     "step, event_name, closed_sessions::float8, open_sessions::float8, median_seconds,",
     "left_sessions::float8, still_open_sessions::float8"
-  ), name = "funnel"), range_values(range))
+  )
+  if (!length(steps)) return(db_query(db, ranged(columns, name = "funnel"), range_values(range)))
+  db_query(db, ranged(columns, name = "funnel", more = ", $5::text[]"),
+           c(range_values(range), text_array(steps)))
 }
 
 #' @param split A name of `splits`.
@@ -51,11 +60,44 @@ query_funnel_split <- function(db, range, split, rows) {
   c(range_values(range), split, as.character(rows)))
 }
 
-query_products <- function(db, range, rows) {
+#' @param sort A name of `product_sorts`. @param order One of `orders`.
+#' @param skipped How many rows lie before these.
+query_product_list <- function(db, range, find, sort, order, skipped, rows) {
   db_query(db, ranged(paste(
     "product_id, name, category, brand, price_seen::float8, views::float8, adds::float8,",
-    "removals::float8, bought_sessions::float8, add_to_cart_rate"
-  ), name = "top_products", more = ", $5::integer"), c(range_values(range), as.character(rows)))
+    "removals::float8, wishlisted::float8, bought_sessions::float8, add_to_cart_rate,",
+    "products::float8"
+  ), name = "product_list", more = ", $5, $6, $7::boolean, $8::integer, $9::integer"),
+  c(range_values(range), find, sort, if (order == "asc") "true" else "false", exact(skipped),
+    exact(rows)))
+}
+
+query_product_labels <- function(db, product) {
+  db_query(db, paste(
+    "SELECT product_id, name, category, brand, price_seen::float8",
+    "FROM dashboard.product_labels($1)"
+  ), list(product))
+}
+
+query_product_totals <- function(db, range, product) {
+  db_query(db, ranged(paste(
+    "views::float8, adds::float8, removals::float8, wishlisted::float8, view_sessions::float8,",
+    "add_sessions::float8, bought_sessions::float8, add_to_cart_rate"
+  ), name = "product_totals", more = ", $5"), c(range_values(range), product))
+}
+
+query_product_series <- function(db, range, bucket, product) {
+  db_query(db, ranged(paste(
+    "extract(EPOCH FROM bucket_at)::float8 AS bucket_at, views::float8, adds::float8,",
+    "removals::float8, bought_sessions::float8, provisional"
+  ), name = "product_series", more = ", $5, $6"), c(range_values(range), bucket, product))
+}
+
+query_product_prices <- function(db, range, product) {
+  db_query(db, ranged(paste(
+    "lowest::float8, highest::float8, priced::float8, discounts::float8,",
+    "implausible_discounts::float8"
+  ), name = "product_prices", more = ", $5"), c(range_values(range), product))
 }
 
 query_categories <- function(db, range, rows) {
@@ -219,7 +261,9 @@ query_choices <- function(db, field) {
 queries <- list(
   kpis = query_kpis, series = query_series, event_mix = query_event_mix,
   login_states = query_login_states, funnel = query_funnel, funnel_split = query_funnel_split,
-  products = query_products,
+  product_list = query_product_list, product_labels = query_product_labels,
+  product_totals = query_product_totals, product_series = query_product_series,
+  product_prices = query_product_prices,
   categories = query_categories, brands = query_brands, freshness = query_freshness,
   completeness = query_completeness,
   bucket_hours = query_bucket_hours, runs = query_runs, quarantine = query_quarantine,

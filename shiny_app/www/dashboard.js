@@ -2,14 +2,18 @@
 (function () {
   "use strict";
   var defaults = { page: "overview", range: "7d", from: "", to: "", login: "", zone: "Asia/Ho_Chi_Minh",
-    bucket: "", measure: "visitors", cohort: "week", heights: "first", split: "login_state", outcome: "all", session: "", columns: "", lang: "" };
+    bucket: "", measure: "visitors", cohort: "week", heights: "first", split: "login_state", outcome: "all", session: "", columns: "",
+    product: "", find: "", sort: "views", order: "desc", part: "", lang: "" };
   // What these may be; the server says which bucket fits a range.
   var words = { bucket: /^(hour|day|week)?$/, measure: /^(visitors|sessions|events)$/, cohort: /^(day|week)$/, heights: /^(first|before)$/, split: /^(login_state|category|brand|new_returning)$/,
-    outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^(\d{1,9}(-\d{1,11}\.\d{6})?)?$/, columns: /^[a-z_,]{0,400}$/, lang: /^(en|vi)?$/ };
+    outcome: /^(all|converted|bounced|left_view|left_add|left_checkout)$/, session: /^(\d{1,9}(-\d{1,11}\.\d{6})?)?$/, columns: /^[a-z_,]{0,400}$/,
+    product: /^[^\0]{0,200}$/, find: /^[^\0]{0,100}$/, sort: /^(name|views|adds|removals|wishlisted|rate|bought|price)$/, order: /^(desc|asc)$/, part: /^([1-9]\d{0,4})?$/, lang: /^(en|vi)?$/ };
   // Filters with values from the warehouse: each value a parameter of its own, as it may hold a comma.
   var lists = ["category", "brand", "event"];
   var view = Object.assign({}, defaults);
   lists.forEach(function (field) { view[field] = []; });
+  // A funnel's steps: in their order, one may come twice; none are the usual ones.
+  view.step = [];
   var longest = 200, most = 50;
   var tell = null;
 
@@ -41,6 +45,9 @@
       view[field] = all.filter(function (value) { return value.length <= longest; }).slice(0, most);
       if (view[field].length < all.length) odd(field);
     });
+    view.step = query.getAll("step");
+    if (view.step.length && (view.step.length < 2 || view.step.length > 6 ||
+        view.step.some(function (name) { return !name || name.length > longest; }))) { view.step = []; odd("step"); }
     // What the server would not take either: controls and numbers must never tell two stories.
     ["page", "range"].forEach(function (key) {
       if (!(key === "range" && view.range === "custom") && !offered(key, view[key])) { view[key] = defaults[key]; odd(key); }
@@ -68,6 +75,7 @@
       if (view[key] && view[key] !== defaults[key]) query.set(key, view[key]);
     });
     lists.forEach(function (field) { view[field].forEach(function (value) { query.append(field, value); }); });
+    view.step.forEach(function (name) { query.append("step", name); });
     var text = query.toString();
     return location.pathname + (text ? "?" + text : "");
   }
@@ -133,10 +141,15 @@
     var shown = days();
     document.querySelectorAll("[data-date]").forEach(function (item) { item.value = shown[item.dataset.date]; });
     document.querySelectorAll("[data-select]").forEach(function (item) {
-      if (!Array.prototype.some.call(item.options, function (option) { return option.value === view.zone; })) {
-        item.add(new Option(view.zone, view.zone));
+      var value = view[item.dataset.select];
+      if (!Array.prototype.some.call(item.options, function (option) { return option.value === value; })) {
+        item.add(new Option(value, value));
       }
-      item.value = view[item.dataset.select];
+      item.value = value;
+    });
+    // Not what is being typed.
+    document.querySelectorAll("[data-text]").forEach(function (item) {
+      if (item !== document.activeElement) item.value = view[item.dataset.text];
     });
     document.querySelectorAll("[data-words]").forEach(function (item) {
       item.textContent = shown.from === shown.to ? dayWords(shown.from) : dayWords(shown.from) + " \u2013 " + dayWords(shown.to);
@@ -186,11 +199,29 @@
     return part;
   }
 
-  function change(part) {
+  // With another list its first part is meant.
+  var listed = ["range", "from", "to", "zone", "login", "find", "sort", "order"].concat(lists);
+
+  // `typed`: one more letter of a search is no step for Back to take.
+  function change(part, typed) {
+    if (listed.some(function (key) { return key in part; }) && !("part" in part)) part.part = "";
+    // Of a note that takes steps away one may be left.
+    if (part.step && part.step.length < 2) part.step = [];
     Object.assign(view, part);
-    if (address() !== location.pathname + location.search) history.pushState(null, "", address());
+    if (address() !== location.pathname + location.search) history[typed ? "replaceState" : "pushState"](null, "", address());
     show();
     if (tell) tell();
+  }
+
+  // A step that was changed, added or left out (`value` empty); its menu is drawn anew.
+  var stepFocus = null;
+  function changeStep(place, value) {
+    var box = document.querySelector("[data-steps]"), steps = JSON.parse(box.dataset.steps);
+    if (place === "all") steps = [];
+    else steps.splice(Number(place) - 1, 1, value);
+    steps = steps.filter(Boolean);
+    stepFocus = place === "all" ? 1 : Math.min(Number(place), steps.length);
+    change({ step: JSON.stringify(steps) === box.dataset.usual ? [] : steps });
   }
 
   function choose(choice, value) {
@@ -207,6 +238,15 @@
       var chosen = {};
       chosen[choice] = view[choice].concat(value);
       change(view[choice].indexOf(value) >= 0 ? unpick(choice, value) : chosen);
+    } else if (choice === "page") {
+      // From one product's page its own tab leads back to the list.
+      change(value === "products" && view.page === "products" ? { product: "" } : { page: value });
+    } else if (choice === "part") {
+      change({ part: value === "1" ? "" : value });
+    } else if (choice === "sort" && value === view.sort) {
+      change({ order: view.order === "desc" ? "asc" : "desc" });
+    } else if (choice === "sort") {
+      change({ sort: value, order: value === "name" ? "asc" : "desc" });
     } else if (choice === "range") {
       change({ range: value, from: "", to: "", bucket: "" });
     } else {
@@ -228,7 +268,7 @@
   document.addEventListener("click", function (event) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (!event.target.closest("[data-menu]")) openMenu(null);
-    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick], [data-send], [data-look], [data-lang], [data-unfold], [data-close]," +
+    var item = event.target.closest("[data-choice] [data-value], [data-pick], [data-goto], [data-open], [data-unpick], [data-send], [data-look], [data-lang], [data-unfold], [data-close], [data-sort], [data-flip], [data-step-off]," +
       " [data-clear], [data-dismiss], #theme, #copy, #filters");
     if (!item) return;
     event.preventDefault();
@@ -252,6 +292,12 @@
       if (opener) opener.focus();
     } else if ("look" in item.dataset) {
       find(item.parentNode);
+    } else if (item.dataset.stepOff) {
+      changeStep(item.dataset.stepOff, "");
+    } else if (item.dataset.sort) {
+      choose("sort", item.dataset.sort);
+    } else if ("flip" in item.dataset) {
+      choose("sort", view.sort);
     } else if (item.dataset.lang) {
       try { localStorage.setItem("lang", item.dataset.lang); } catch (error) { /* asked again next time */ }
       view.lang = item.dataset.lang === "en" ? "" : item.dataset.lang;
@@ -269,7 +315,7 @@
     } else if (item.dataset.dismiss) {
       var rest = { dropped: [] };
       JSON.parse(item.dataset.dismiss).forEach(function (pair) {
-        rest[pair[0]] = (rest[pair[0]] || view[pair[0]]).filter(function (one) { return one !== pair[1]; });
+        rest[pair[0]] = pair[0] === "product" ? "" : (rest[pair[0]] || view[pair[0]]).filter(function (one) { return one !== pair[1]; });
       });
       change(rest);
       document.getElementById("main").focus();
@@ -277,6 +323,7 @@
       var there = { page: item.dataset.goto };
       if (item.dataset.outcome) there.outcome = item.dataset.outcome;
       if (item.dataset.session) there.session = item.dataset.session;
+      if ("product" in item.dataset) there.product = item.dataset.product;
       change(there);
       window.scrollTo(0, 0);
     } else if (item.dataset.pick) {
@@ -297,6 +344,8 @@
       part.range = "custom";
       part.bucket = "";
       change(part);
+    } else if (item.dataset.step) {
+      changeStep(item.dataset.step, item.value);
     } else if (item.dataset.select) {
       choose(item.dataset.select, item.value);
     }
@@ -304,9 +353,17 @@
 
   var typing = null;
   document.addEventListener("input", function (event) {
-    var field = event.target.dataset.search;
-    if (!field) return;
+    var field = event.target.dataset.search, text = event.target.dataset.text;
+    if (!field && !text) return;
     clearTimeout(typing);
+    if (text) {
+      typing = setTimeout(function () {
+        var part = {}, more = view[text] !== "" && event.target.value !== "";
+        part[text] = event.target.value;
+        change(part, more);
+      }, 250);
+      return;
+    }
     typing = setTimeout(function () { window.Shiny.setInputValue("filters-search_" + field, event.target.value); }, 150);
   });
 
@@ -355,7 +412,15 @@
     });
     window.Shiny.inputBindings.register(binding, "sbw.view");
     // What the server draws later (the bucket's buttons) takes the same state.
-    window.jQuery(document).on("shiny:value", function () { setTimeout(show, 0); });
+    window.jQuery(document).on("shiny:value", function (event) {
+      setTimeout(function () {
+        show();
+        if (stepFocus === null || event.target.id !== "funnel-steps") return;
+        var menu = document.querySelector('[data-step="' + stepFocus + '"]');
+        if (menu) menu.focus();
+        stepFocus = null;
+      }, 0);
+    });
     // A lost session cannot be resumed here: the view is in the URL, so the page is opened again.
     window.jQuery(document).on("shiny:disconnected", function () {
       document.getElementById("gone").hidden = false;

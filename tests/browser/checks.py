@@ -39,6 +39,8 @@ DRAWN = f"""() => window.Shiny && Shiny.shinyapp && Shiny.shinyapp.isConnected()
   && !document.querySelector('{SHOWN} .recalculating')
   && document.querySelector('{SHOWN} .card')"""
 PATIENCE = 20.0
+VIEW, ADD = "product_view", "add_to_cart_click"
+START, COMPLETE = "checkout_start", "checkout_complete"
 PAGES = ("overview", "funnel", "products", "visitors", "sessions", "explore", "pipeline")
 
 
@@ -368,6 +370,55 @@ def funnel_heights_are_a_choice(page: Page, ask: Ask) -> None:
             assert heights == [round(100 * min(1, share), 2) for share in wanted]
 
 
+def funnel_steps_are_a_choice(page: Page, url: str, ask: Ask) -> None:
+    """Steps are changed, added and left out; the funnel is SQL's of them; the address holds them."""
+    show(page, url, {"page": "funnel"})
+
+    def follows(*steps: str) -> None:
+        def check() -> None:
+            found = page.get_by_test_id("steps").get_attribute("data-steps")
+            assert json.loads(found or "") == list(steps)
+            array = ", ".join(f"'{step}'" for step in steps)
+            source = call("funnel", shown_range(page), f", ARRAY[{array}]")
+            for testid, column in (
+                ("funnel-closed", "closed_sessions"),
+                ("funnel-open", "open_sessions"),
+            ):
+                heads = page.locator(f"[data-testid={testid}] .heads li").evaluate_all(
+                    "all => all.map(one => Number(one.dataset.value))"
+                )
+                assert heads == [value for _, value in pairs(ask, source, "step", column)]
+
+        eventually(check)
+
+    follows(VIEW, ADD, START, COMPLETE)
+    page.locator("[data-step='1']").select_option("home_view")
+    follows("home_view", ADD, START, COMPLETE)
+    assert page.locator("[data-testid=who-left] [data-goto]").count() == 0
+    page.locator("[data-step='5']").select_option(VIEW)
+    follows("home_view", ADD, START, COMPLETE, VIEW)
+    assert page.evaluate("document.activeElement.dataset.step") == "5"
+    page.locator("[data-step-off='3']").click()
+    follows("home_view", ADD, COMPLETE, VIEW)
+    show(page, page.evaluate("location.href"))
+    follows("home_view", ADD, COMPLETE, VIEW)
+    page.go_back()
+    drawn(page)
+    follows("home_view", ADD, START, COMPLETE, VIEW)
+    page.locator("[data-step-off=all]").click()
+    follows(VIEW, ADD, START, COMPLETE)
+    assert "step" not in parse_qs(urlsplit(page.evaluate("location.href")).query)
+    assert page.locator("[data-testid=who-left] [data-goto]").count() == 3
+    page.goto(f"{url}?page=funnel&step={VIEW}&step=nobody&step={COMPLETE}")
+    drawn(page)
+    assert "nobody" in page.get_by_test_id("note").inner_text()
+    follows(VIEW, COMPLETE)
+    page.goto(f"{url}?page=funnel&step={VIEW}")
+    drawn(page)
+    assert "step" in page.get_by_test_id("note").inner_text()
+    follows(VIEW, ADD, START, COMPLETE)
+
+
 def funnel_splits_equal_sql(page: Page, ask: Ask) -> None:
     """Each split's rows are what SQL's funnel gives for the filter by its value."""
     for split, field in (
@@ -587,13 +638,178 @@ def visitors_by_bucket_and_daily_cohorts(page: Page, ask: Ask) -> None:
     assert parse_qs(urlsplit(page.url).query)["cohort"] == ["day"]
 
 
+def list_call(page: Page) -> str:
+    """Return the call of product_list for what the address says."""
+    query = {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+    search = query.get("find", "").replace("'", "''")
+    ascending = query.get("order", "desc") == "asc"
+    skipped = 25 * (int(query.get("part", "1")) - 1)
+    more = f", '{search}', '{query.get('sort', 'views')}', {ascending}, {skipped}, 25"
+    return call("product_list", shown_range(page), more)
+
+
+def products_of(page: Page, ask: Ask) -> list[list[Any]]:
+    """Return the products and their views that SQL lists for what the address says."""
+    return pairs(ask, list_call(page), "product_id", "views")
+
+
+def list_total(page: Page, ask: Ask) -> int:
+    """Return how many products there are on all parts of that list."""
+    return int(ask(f"SELECT min(x.products) FROM {list_call(page)} AS x"))
+
+
+def products_are_sorted_searched_and_turned(page: Page, url: str, ask: Ask) -> None:
+    """Each headline sorts both ways, the search narrows, parts follow; the address holds it all."""
+    show(page, url, {"page": "products", "range": "30d"})
+
+    def as_sql(part: Mapping[str, str]) -> None:
+        def check() -> None:
+            # Asked of the page: what Playwright knows of the address comes later.
+            search = page.evaluate("location.search.slice(1)")
+            query = {name: values[0] for name, values in parse_qs(search).items()}
+            known = {key: query.get(key) for key in ("sort", "order", "find", "part")}
+            assert known == {**dict.fromkeys(known), **part}
+            wanted = products_of(page, ask)
+            assert wanted
+            assert listed(page, "products") == wanted
+
+        eventually(check)
+
+    orders: list[list[list[Any]]] = []
+    for key in ("name", "adds", "removals", "wishlisted", "rate", "bought", "price", "views"):
+        part = {} if key == "views" else {"sort": key}
+        page.locator(f"[data-testid=products] [data-sort={key}]").click()
+        as_sql(part | ({"order": "asc"} if key == "name" else {}))
+        orders.append(listed(page, "products"))
+        page.locator(f"[data-testid=products] [data-sort={key}]").click()
+        as_sql(part | ({} if key == "name" else {"order": "asc"}))
+        heads = page.locator("[data-testid=products] [aria-sort]")
+        assert heads.count() == 1
+    assert len({str(one) for one in orders}) > 4
+    total = list_total(page, ask)
+    assert total > 25
+    page.locator(f"{SHOWN} .pager [data-value='2']").click()
+    as_sql({"order": "asc", "part": "2"})
+    page.locator("#find").press_sequentially("chuot")
+    as_sql({"order": "asc", "find": "chuot"})
+    assert 0 < list_total(page, ask) < total
+    assert page.locator("#find").evaluate("x => x === document.activeElement")
+    show(page, page.url)
+    assert page.locator("#find").input_value() == "chuot"
+    as_sql({"order": "asc", "find": "chuot"})
+    page.go_back()
+    page.go_back()
+    as_sql({"order": "asc"} if "part" not in page.url else {"order": "asc", "part": "2"})
+    page.locator("#find").fill("<b>no such product")
+    page.get_by_test_id("unfound").wait_for()
+    assert "<b>no such product" in page.get_by_test_id("unfound").inner_text()
+
+
+def product_equals_sql(page: Page, ask: Ask, product: str) -> None:
+    """One product's numbers, course and prices are SQL's, and its table has the same numbers."""
+    quoted = "'" + product.replace("'", "''") + "'"
+
+    def check() -> None:
+        view = shown_range(page)
+        totals = row(ask, call("product_totals", view, f", {quoted}"))
+        for name in ("views", "adds", "removals", "wishlisted", "bought_sessions"):
+            assert said(page, f"product-{name}") == totals[name], name
+        rate = number(page, "product-add_to_cart_rate")
+        assert (rate is None) == (totals["add_to_cart_rate"] is None)
+        assert abs((rate or 0) - (totals["add_to_cart_rate"] or 0)) < 1e-9
+        bucket = page.locator("[data-choice=bucket]:visible [aria-pressed=true]")
+        chosen = bucket.get_attribute("data-value")
+        columns = ("views", "adds", "removals", "bought_sessions")
+        source = call("product_series", view, f", '{chosen}', {quoted}")
+        course = ask(
+            "SELECT json_agg(json_build_array(x.views, x.adds, x.removals, x.bought_sessions)"
+            f" ORDER BY x.bucket_at) FROM {source} AS x"
+        )
+        for place, name in enumerate(columns):
+            total = sum(line[place] for line in course)
+            assert said(page, f"course-{name}") == total, name
+        cells = page.locator(".one-product details.as-table tbody tr").evaluate_all(
+            "all => all.map(one => [...one.cells].slice(1).map("
+            "cell => Number(cell.textContent.replaceAll(/[,.]/g, ''))))"
+        )
+        assert cells == course
+        prices = row(ask, call("product_prices", view, f", {quoted}"))
+        spread = page.get_by_test_id("price-spread")
+        for name in ("lowest", "highest"):
+            text = spread.get_attribute(f"data-{name}") or ""
+            assert (float(text) if text else None) == prices[name], name
+        if prices["discounts"]:
+            assert said(page, "product-discounts") == prices["discounts"]
+            assert said(page, "product-implausible") == prices["implausible_discounts"]
+        assert page.locator(".one-product .mono").inner_text() == product
+
+    eventually(check)
+
+
+def one_product_is_opened_and_left(page: Page, url: str, ask: Ask) -> None:
+    """A row leads to its product, a link opens it again, filters count there, a way leads back."""
+    show(page, url, {"page": "products", "sort": "adds"})
+    row_ = page.locator("[data-testid=products] tbody tr").first
+    product = row_.get_attribute("data-key")
+    assert product
+    row_.locator("a").click()
+    drawn(page)
+    assert parse_qs(urlsplit(page.url).query)["product"] == [product]
+    assert not page.get_by_test_id("products").is_visible()
+    assert not page.get_by_test_id("brands").is_visible()
+    product_equals_sql(page, ask, product)
+    for bucket in ("day", "week", "hour"):
+        page.locator(f"{SHOWN} [data-choice=bucket] [data-value={bucket}]").click()
+        drawn(page)
+        product_equals_sql(page, ask, product)
+    choose(page, "login", "anonymous")
+    drawn(page)
+    product_equals_sql(page, ask, product)
+    show(page, page.url)
+    product_equals_sql(page, ask, product)
+    page.locator(".product-head [data-goto=products]").click()
+    drawn(page)
+    query = parse_qs(urlsplit(page.url).query)
+    assert "product" not in query
+    assert query["sort"] == ["adds"]
+    assert page.get_by_test_id("products").is_visible()
+    page.go_back()
+    drawn(page)
+    assert page.get_by_test_id("one-product").get_attribute("data-key") == product
+    page.locator(".navbar [data-value=products]").click()
+    drawn(page)
+    assert page.get_by_test_id("products").is_visible()
+
+
+def odd_products_give_a_note(page: Page, url: str) -> None:
+    """A product that is none is named, and the list stands there; a note can be dismissed."""
+    for odd, words in (
+        ("<script>document.title='taken'</script>", "<script>document.title='taken'</script>"[:60]),
+        ("'; DROP TABLE etl.products; --", "'; DROP TABLE etl.products; --"),
+        ("x" * 201, "product"),
+    ):
+        show(page, url, {"page": "products", "product": odd})
+        note = page.get_by_test_id("note")
+        note.wait_for()
+        assert words in note.inner_text()
+        assert page.get_by_test_id("products").is_visible()
+        assert page.get_by_test_id("one-product").count() == 0
+        assert page.title() == "Clickstream"
+    show(page, url, {"page": "products", "product": "nobody"})
+    page.locator("[data-testid=note] [data-dismiss]").click()
+    drawn(page)
+    assert "product=" not in page.url
+    assert page.get_by_test_id("note").count() == 0
+
+
 def products_equal_sql(page: Page, ask: Ask) -> None:
     """Products, categories and brands are the warehouse's, in its order."""
 
     def check() -> None:
         view = shown_range(page)
+        assert listed(page, "products") == products_of(page, ask)
+        assert said(page, "product-count") == list_total(page, ask)
         for testid, function, key, rows in (
-            ("products", "top_products", "product_id", 25),
             ("categories", "top_categories", "value", 10),
             ("brands", "top_brands", "value", 10),
         ):
@@ -785,7 +1001,7 @@ def products_need_no_swipe(page: Page, url: str) -> None:
         page.set_viewport_size({"width": width, "height": 800})
         region = page.locator("[data-testid=products]").locator("..")
         assert region.evaluate("x => x.scrollWidth <= x.clientWidth"), width
-        assert row.locator("td").count() == 7
+        assert row.locator("td").count() == 8
         for cell in row.locator("td").all():
             box = cell.bounding_box()
             assert box is not None
@@ -794,7 +1010,13 @@ def products_need_no_swipe(page: Page, url: str) -> None:
         "all => all.map(one => getComputedStyle(one, '::before').content)"
     )
     assert titles[0] == '"Views"'
-    assert len(set(titles)) == 6
+    assert len(set(titles)) == 7
+    page.locator("#sort").select_option("adds")
+    drawn(page)
+    assert "sort=adds" in page.url
+    page.locator("[data-flip]").click()
+    drawn(page)
+    assert "order=asc" in page.url
 
 
 def sections_fold(page: Page, url: str) -> None:

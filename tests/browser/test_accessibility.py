@@ -34,6 +34,18 @@ def test_axe_finds_nothing_serious(dashboard: Dashboard, page: Page, name: str) 
     assert alone == 0
 
 
+def test_axe_finds_nothing_serious_on_one_products_page(dashboard: Dashboard, page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    checks.show(page, dashboard.url, {"page": "products", "product": "p-evil"})
+    page.locator(f"{checks.SHOWN} details").evaluate_all("all => all.forEach(x => x.open = true)")
+    assert axe.serious(page) == []
+    page.locator("#theme").click()
+    assert axe.serious(page) == []
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert axe.serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_axe_would_find_something(dashboard: Dashboard, page: Page) -> None:
     checks.show(page, dashboard.url)
     page.evaluate("() => document.querySelector('main').append(document.createElement('button'))")

@@ -69,6 +69,12 @@ def test_the_funnels_heights_are_of_the_first_step_or_of_the_one_before(
     checks.quiet_and_alone(seen, dashboard.url)
 
 
+def test_the_funnels_steps_are_a_choice(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.funnel_steps_are_a_choice(page, dashboard.url, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
 def test_the_funnel_is_split_by_what_sql_says(dashboard: Dashboard, page: Page) -> None:
     seen = checks.watched(page)
     checks.show(page, dashboard.url, {"page": "funnel"})
@@ -180,11 +186,33 @@ def test_products_categories_and_brands_are_sqls(dashboard: Dashboard, page: Pag
     checks.quiet_and_alone(seen, dashboard.url)
 
 
+def test_products_are_sorted_searched_and_turned(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.products_are_sorted_searched_and_turned(page, dashboard.url, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_one_product_is_opened_and_left(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.one_product_is_opened_and_left(page, dashboard.url, dashboard.ask)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
+def test_odd_products_give_a_note_and_the_list(dashboard: Dashboard, page: Page) -> None:
+    seen = checks.watched(page)
+    checks.odd_products_give_a_note(page, dashboard.url)
+    checks.quiet_and_alone(seen, dashboard.url)
+
+
 def test_names_are_text_whatever_they_hold(dashboard: Dashboard, page: Page) -> None:
     checks.show(page, dashboard.url, {"page": "products"})
     line = page.locator("[data-testid=products] [data-key=p-evil]")
     assert shop.EVIL_NAME in line.inner_text()
     assert "1.990.000 \N{DONG SIGN}" in line.inner_text()
+    line.locator("a").click()
+    checks.drawn(page)
+    assert page.locator(".product-head h2").inner_text() == shop.EVIL_NAME
+    checks.product_equals_sql(page, dashboard.ask, "p-evil")
     assert page.title() == "Clickstream"
 
 

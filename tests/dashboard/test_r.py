@@ -29,6 +29,8 @@ FILES = {
     "query",
     "modules",
     "filters",
+    "products",
+    "steps",
     "visitors",
     "sessions",
     "explore",

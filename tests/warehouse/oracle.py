@@ -506,6 +506,10 @@ class Oracle:
         self, since: datetime, until: datetime, wanted: Filter | None, max_rows: int
     ) -> list[Row]:
         """Return the products that an event has, by views, adds and id."""
+        return self._products(since, until, wanted)[:max_rows]
+
+    def _products(self, since: datetime, until: datetime, wanted: Filter | None) -> list[Row]:
+        """Return every product that an event has, by views, adds and id."""
         events = [one for one in self.events(since, until, wanted) if one.of_product]
         sessions = self.sessions(since, until, wanted)
         rows: list[Row] = []
@@ -514,11 +518,7 @@ class Oracle:
             done = _done(sessions, _having("product", product))
             rows.append(
                 {
-                    "product_id": product,
-                    "name": self.newest(product, lambda one: _said(one, "name")),
-                    "category": self.newest(product, lambda one: _said(one, "category")),
-                    "brand": self.newest(product, lambda one: _said(one, "brand")),
-                    "price_seen": self.newest(product, lambda one: one.price),
+                    **self._labels(product),
                     "views": counts[VIEW],
                     "adds": counts[ADD],
                     "removals": counts[REMOVE],
@@ -527,8 +527,133 @@ class Oracle:
                     "add_to_cart_rate": ratio(done["add_sessions"], done["view_sessions"]),
                 }
             )
-        rows.sort(key=lambda row: (-row["views"], -row["adds"], row["product_id"]))
-        return rows[:max_rows]
+        return sorted(rows, key=lambda row: (-row["views"], -row["adds"], row["product_id"]))
+
+    def product_list(
+        self,
+        since: datetime,
+        until: datetime,
+        wanted: Filter | None,
+        search: str,
+        sort: str,
+        ascending: bool,
+        rows_before: int,
+        max_rows: int,
+    ) -> list[Row]:
+        """Return a page of the products whose id or name holds a text, by a column."""
+        text = folded(search.strip(" "))
+        rows = [
+            row
+            for row in self._products(since, until, wanted)
+            if text in folded(row["product_id"]) or text in folded(row["name"] or "")
+        ]
+
+        def value(row: Row) -> Any:
+            if sort == "name":
+                return folded(row["name"] or row["product_id"])
+            columns = {
+                "rate": "add_to_cart_rate",
+                "bought": "bought_sessions",
+                "price": "price_seen",
+            }
+            return row[columns.get(sort, sort)]
+
+        # Sorting is stable: what is equal stays by views, adds and id.
+        having = [row for row in rows if value(row) is not None]
+        having.sort(key=value, reverse=not ascending)
+        rest = [row for row in rows if value(row) is None]
+        page = [*having, *rest][rows_before : rows_before + max_rows]
+        return [{**row, "products": len(rows)} for row in page]
+
+    def _product(
+        self, product: str, since: datetime, until: datetime, wanted: Filter | None
+    ) -> dict[str, int]:
+        """Count what was done with one product."""
+        events = [
+            one
+            for one in self.events(since, until, wanted)
+            if one.of_product and one.product == product
+        ]
+        counts = Counter(one.event_name for one in events)
+        return {
+            "views": counts[VIEW],
+            "adds": counts[ADD],
+            "removals": counts[REMOVE],
+            "wishlisted": counts["wishlist_toggle"],
+            **_done(self.sessions(since, until, wanted), _having("product", product)),
+        }
+
+    def _labels(self, product: str) -> Row:
+        """Return what the newest events of a product say of it."""
+        return {
+            "product_id": product,
+            "name": self.newest(product, lambda one: _said(one, "name")),
+            "category": self.newest(product, lambda one: _said(one, "category")),
+            "brand": self.newest(product, lambda one: _said(one, "brand")),
+            "price_seen": self.newest(product, lambda one: one.price),
+        }
+
+    def product_labels(self, product: str) -> list[Row]:
+        """Return what a product is called, if any event has it."""
+        return [self._labels(product)] if self.knows(product) else []
+
+    def knows(self, product: str) -> bool:
+        """Tell whether any event has a product."""
+        return any(one.of_product and one.product == product for one in self.facts)
+
+    def product_totals(
+        self, product: str, since: datetime, until: datetime, wanted: Filter | None
+    ) -> list[Row]:
+        """Return what was done with one product in a range."""
+        if not self.knows(product):
+            return []
+        done = self._product(product, since, until, wanted)
+        rate = ratio(done["add_sessions"], done["view_sessions"])
+        return [{**done, "add_to_cart_rate": rate}]
+
+    def product_series(
+        self,
+        product: str,
+        since: datetime,
+        until: datetime,
+        zone: ZoneInfo,
+        wanted: Filter | None,
+        bucket: str,
+    ) -> list[Row]:
+        """Return what was done with one product in every bucket of a range."""
+        rows: list[Row] = []
+        for one in buckets(since, until, zone, bucket) if self.knows(product) else ():
+            done = self._product(product, one.since, one.until, wanted)
+            columns = ("views", "adds", "removals", "bought_sessions")
+            rows.append(
+                {
+                    "bucket_at": one.start,
+                    **{name: done[name] for name in columns},
+                    "provisional": one.until > self.data_until,
+                }
+            )
+        return rows
+
+    def product_prices(
+        self, product: str, since: datetime, until: datetime, wanted: Filter | None
+    ) -> list[Row]:
+        """Return the prices seen of one product, and its discounts."""
+        events = [
+            one
+            for one in self.events(since, until, wanted)
+            if one.of_product and one.product == product
+        ]
+        prices = [one.price for one in events if one.price is not None]
+        discounts = [one for one in events if one.discount is not None]
+        return [
+            {
+                "lowest": min(prices, default=None),
+                "highest": max(prices, default=None),
+                "priced": len(prices),
+                "discounts": len(discounts),
+                "implausible_discounts": sum(not plausible(one) for one in discounts),
+            }
+        ]
 
     def top_terms(
         self, field: str, since: datetime, until: datetime, wanted: Filter | None, max_rows: int
@@ -675,6 +800,12 @@ class Oracle:
 def plausible(one: Fact) -> bool:
     """Tell whether a discount price is one: above 100 and below the price."""
     return one.discount is not None and one.price is not None and 100 < one.discount < one.price
+
+
+def folded(text: str) -> str:
+    """Return text without case and marks, as a search compares it."""
+    apart = unicodedata.normalize("NFD", text.lower())
+    return "".join(one for one in apart if not "\u0300" <= one <= "\u036f").replace("đ", "d")
 
 
 def _said(one: Fact, field: str) -> str | None:

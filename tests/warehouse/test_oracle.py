@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.warehouse import shops
+from tests.warehouse.oracle import Row
 from tests.warehouse.shops import Case, Stock
 
 pytestmark = pytest.mark.toolbox
@@ -105,6 +108,95 @@ def test_top_products(stock: Stock, asked: list[Case]) -> None:
         lambda c: [c.max_rows],
         lambda oracle, c: oracle.top_products(c.since, c.until, c.wanted, c.max_rows),
     )
+
+
+SORTS = ("views", "name", "adds", "removals", "wishlisted", "rate", "bought", "price")
+
+
+@pytest.mark.parametrize("ascending", [False, True])
+@each_span
+def test_product_list(stock: Stock, asked: list[Case], ascending: bool) -> None:
+    sorts = iter(SORTS * len(asked))
+    for search in ("", "", "1", " BAN ", "no such product"):
+        for case in asked:
+            more: list[Any] = [search, next(sorts), ascending, case.max_rows % 2 + 1, case.max_rows]
+            values = [*case.values, *more]
+            answer = stock.ask(
+                f"SELECT * FROM dashboard.product_list({', '.join(['%s'] * 9)})", values
+            )
+            wanted = stock.oracle.product_list(case.since, case.until, case.wanted, *more)
+            assert shops.same(answer, wanted), (values, answer[:5], wanted[:5])
+
+
+def each_product(stock: Stock) -> list[str]:
+    """Return the ids of all products, and one that none has."""
+    held = {one.product for one in stock.oracle.facts if one.of_product}
+    assert len(held) >= 4
+    return [*sorted(one for one in held if one), "no such product"]
+
+
+def compare_products(
+    stock: Stock,
+    asked: list[Case],
+    function: str,
+    more: Callable[[Case], list[Any]],
+    expected: Callable[[str, Case], list[Row]],
+) -> None:
+    """Fail when an answer about a product differs, or when few of them say anything."""
+    spoke = 0
+    for case in asked:
+        events = stock.oracle.events(case.since, case.until, case.wanted)
+        often = Counter(one.product for one in events if one.of_product and one.product)
+        products = [product for product, _ in often.most_common(2)]
+        for product in {*products, each_product(stock)[-2], "no such product"}:
+            values = [*case.values, *more(case), product]
+            marks = ", ".join(["%s"] * len(values))
+            answer = stock.ask(f"SELECT * FROM dashboard.{function}({marks})", values)
+            wanted = expected(product, case)
+            assert shops.same(answer, wanted), (values, answer, wanted)
+            spoke += product in products and bool(wanted)
+    assert spoke >= len(asked) / 3, f"only {spoke} answers say anything"
+
+
+@each_span
+def test_product_totals(stock: Stock, asked: list[Case]) -> None:
+    compare_products(
+        stock,
+        asked,
+        "product_totals",
+        lambda _: [],
+        lambda product, c: stock.oracle.product_totals(product, c.since, c.until, c.wanted),
+    )
+
+
+@each_span
+def test_product_series(stock: Stock, asked: list[Case]) -> None:
+    compare_products(
+        stock,
+        asked,
+        "product_series",
+        lambda c: [c.bucket],
+        lambda product, c: stock.oracle.product_series(
+            product, c.since, c.until, ZoneInfo(c.zone), c.wanted, c.bucket
+        ),
+    )
+
+
+@each_span
+def test_product_prices(stock: Stock, asked: list[Case]) -> None:
+    compare_products(
+        stock,
+        asked,
+        "product_prices",
+        lambda _: [],
+        lambda product, c: stock.oracle.product_prices(product, c.since, c.until, c.wanted),
+    )
+
+
+def test_product_labels(stock: Stock) -> None:
+    for product in each_product(stock):
+        answer = stock.ask("SELECT * FROM dashboard.product_labels(%s)", [product])
+        assert shops.same(answer, stock.oracle.product_labels(product)), (product, answer)
 
 
 @each_span

@@ -1,6 +1,6 @@
 -- What the dashboard's functions answer for literal events: one day of 2031 for each rule.
 BEGIN;
-SELECT plan(48);
+SELECT plan(61);
 
 CREATE TEMPORARY VIEW sessions AS
 SELECT s.*, v.client_id FROM etl.session_facts AS s LEFT JOIN etl.visitors AS v ON v.visitor_no = s.visitor_no;
@@ -207,6 +207,51 @@ SELECT results_eq(
 SELECT results_eq(
     $$SELECT value, view_sessions, add_sessions FROM dashboard.funnel_split('2031-05-08', '2031-05-09', 'UTC', NULL, 'new_returning')$$,
     $$VALUES ('new', 1::bigint, 0::bigint), ('returning', 1, 1)$$, 'and a session is new that holds its client''s first event'
+);
+
+-- Products in pages, and one of them
+SELECT pg_temp.load(ARRAY[
+    '2031-06-02 01:00|product_view|q1|o1||a1|Phone|Sam|300|7|Điện Thoại Á', '2031-06-02 01:01|add_to_cart_click|q1|o1||a1|Phone|Sam|280|250|',
+    '2031-06-02 01:02|checkout_complete|q1|o1', '2031-06-02 02:30|product_view|q2|o2||a1|Phone|Sam||50|',
+    '2031-06-02 02:31|wishlist_toggle|q2|o2||B2|Cap||90||bàn phím', '2031-06-02 02:32|category_view|q2|o2||c3|Cap||10||Cap',
+    '2031-06-02 02:33|product_view|q2|o2||d_4|||||', '2031-06-02 02:34|remove_from_cart_click|q2|o2||a1||||| '
+]);
+CREATE FUNCTION pg_temp.listed(search text, sort text, up boolean, skipped int DEFAULT 0, rows int DEFAULT 25) RETURNS text
+LANGUAGE sql
+RETURN (
+    SELECT string_agg(l.product_id, ' ' ORDER BY l.n) || ' of ' || min(l.products)
+    FROM dashboard.product_list('2031-06-02', '2031-06-03', 'UTC', NULL, search, sort, up, skipped, rows)
+        WITH ORDINALITY AS l (
+            product_id, name, category, brand, price_seen, views, adds, removals, wishlisted, view_sessions, add_sessions,
+            bought_sessions, add_to_cart_rate, products, n
+        )
+);
+SELECT is(pg_temp.listed(NULL, 'views', false), 'a1 d_4 B2 of 3', 'products are listed by views, category_view left out');
+SELECT is(pg_temp.listed('', 'name', true), 'B2 d_4 a1 of 3', 'by name, marks and case aside; by id where there is none');
+SELECT is(pg_temp.listed('', 'price', true), 'B2 a1 d_4 of 3', 'what has no price comes last from the lowest');
+SELECT is(pg_temp.listed('', 'price', false), 'a1 B2 d_4 of 3', 'and from the highest');
+SELECT is(pg_temp.listed(' DIEN thoai', 'views', false), 'a1 of 1', 'a search needs no marks and no capitals');
+SELECT is(pg_temp.listed('b2', 'views', false), 'B2 of 1', 'and looks at ids as well');
+SELECT is(pg_temp.listed('_', 'views', false), 'd_4 of 1', 'nothing in it is a pattern');
+SELECT is(pg_temp.listed('', 'views', false, 1, 1), 'd_4 of 3', 'a page says of how many it is');
+SELECT throws_ok($$SELECT * FROM dashboard.product_list('2031-06-02', '2031-06-03', 'UTC', NULL, '', 'name; DROP')$$, '22023', NULL,
+    'there is no other column to sort by');
+SELECT results_eq(
+    $$SELECT * FROM dashboard.product_totals('2031-06-02', '2031-06-03', 'UTC', NULL, 'a1')$$,
+    $$VALUES (2::bigint, 1::bigint, 1::bigint, 0::bigint, 2::bigint, 1::bigint, 1::bigint, 0.5::float8)$$,
+    'one product''s numbers are those of its row'
+);
+SELECT results_eq(
+    $$SELECT views, adds, removals, bought_sessions FROM dashboard.product_series('2031-06-02 01:00', '2031-06-02 03:00', 'UTC', NULL, 'hour', 'a1')$$,
+    $$VALUES (1::bigint, 1::bigint, 0::bigint, 1::bigint), (1, 0, 1, 0)$$, 'its course is by the hour, bought where the session starts'
+);
+SELECT results_eq(
+    $$SELECT * FROM dashboard.product_prices('2031-06-02', '2031-06-03', 'UTC', NULL, 'a1')$$,
+    $$VALUES (280::numeric, 300::numeric, 2::bigint, 3::bigint, 2::bigint)$$, 'its prices are those seen, and discounts that are none are counted'
+);
+SELECT is_empty(
+    $$SELECT l.product_id FROM dashboard.product_labels('c3') AS l UNION ALL SELECT t.views::text FROM dashboard.product_totals('2031-06-02', '2031-06-03', 'UTC', NULL, 'c3') AS t$$,
+    'an id of a category_view alone is no product'
 );
 
 -- Data until

@@ -56,16 +56,37 @@ canned <- list(
     median_seconds = c(NA, 65, 102, 1.5), left_sessions = c(2910, 416, 130, NA),
     still_open_sessions = c(22, 0, 0, NA)
   ),
+  choices = data.frame(
+    value = c("product_view", "add_to_cart_click", "checkout_start", "checkout_complete",
+              "spin_wheel"),
+    label = c("product_view", "add_to_cart_click", "checkout_start", "checkout_complete",
+              "Spin <b>wheel</b>")
+  ),
   funnel_split = data.frame(
     value = c("anonymous", "logged_in"), label = c("anonymous", "logged_in"),
     view_sessions = c(3000, 722), add_sessions = c(600, 190), start_sessions = c(250, 124),
     complete_sessions = c(150, 94)
   ),
-  products = data.frame(
+  product_list = data.frame(
     product_id = c("p1", "p2"), name = c("B\u00e0n ph\u00edm <Akko> & 5075B", NA),
     category = c("keyboard", NA), brand = c("Akko", NA), price_seen = c(1890000, NA),
-    views = c(401, 3), adds = c(28, 0), removals = c(4, 0), bought_sessions = c(6, 0),
-    add_to_cart_rate = c(0.08, NA)
+    views = c(401, 3), adds = c(28, 0), removals = c(4, 0), wishlisted = c(9, 0),
+    bought_sessions = c(6, 0), add_to_cart_rate = c(0.08, NA), products = 61
+  ),
+  product_labels = data.frame(
+    product_id = "p/1 <b>", name = "<script>alert(1)</script>", category = "keyboard", brand = NA,
+    price_seen = 1890000
+  ),
+  product_totals = data.frame(
+    views = 401, adds = 28, removals = 4, wishlisted = 9, view_sessions = 200, add_sessions = 16,
+    bought_sessions = 6, add_to_cart_rate = 0.08
+  ),
+  product_series = data.frame(
+    bucket_at = seconds(c("2026-11-22 17:00:00", "2026-11-23 17:00:00")), views = c(100, 301),
+    adds = c(20, 8), removals = c(4, 0), bought_sessions = c(6, 0), provisional = c(FALSE, TRUE)
+  ),
+  product_prices = data.frame(
+    lowest = 1790000, highest = 1890000, priced = 300, discounts = 40, implausible_discounts = 38
   ),
   categories = data.frame(
     value = c("keyboard", "not set"), label = c("keyboard", "not set"), views = c(11000, 300),

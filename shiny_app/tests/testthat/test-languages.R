@@ -22,10 +22,11 @@ phrases <- function() {
     for (code in as.list(parse(file, encoding = "UTF-8"))) walk(code)
   }
   vectors <- list(definitions, presets, login_states, buckets, measures, pages, cohorts, heights,
-                  splits, outcomes, filter_titles, event_columns, state_label, event_words,
+                  splits, outcomes, product_sorts, product_courses, filter_titles,
+                  event_columns, state_label, event_words,
                   source_roles, bucket_state_words,
                   unlist(shape_labels), unlist(reasons),
-                  vapply(headlines, function(one) one$title, ""),
+                  vapply(c(headlines, product_heads), function(one) one$title, ""),
                   c("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"),
                   unlist(lapply(names(definitions), function(name) definitions[[name]])))
   found <- unique(c(found, unlist(vectors, use.names = FALSE)))
@@ -71,7 +72,7 @@ test_that("no page says an English word in Vietnamese", {
   english <- setdiff(english, tolower(both))
   pages <- list(
     mod_overview_server = c("yesterday", "kpis", "series", "mix", "login", "steps", "heat"),
-    mod_funnel_server = c("funnel", "split", "left"),
+    mod_funnel_server = c("steps", "funnel", "split", "left"),
     mod_products_server = c("products", "categories"),
     mod_visitors_server = c("strip", "fresh", "retention", "shapes"),
     mod_sessions_server = c("list", "one"), mod_explore_server = c("when", "list", "csv_words"),
@@ -92,6 +93,12 @@ test_that("no page says an English word in Vietnamese", {
       }
     })
   }
+  testServer(mod_products_server, args = list(
+    view = reactive(some_view(lang = "vi", product = "p1", bucket = "day")), ask = canned_ask
+  ), {
+    left <- setdiff(intersect(seen(shown(output$products)), english), c(data, "script", "alert"))
+    expect_identical(left, character())
+  })
   frame <- in_language("vi", html(page_body(list(x = mod_explore_ui("x")))))
   expect_identical(setdiff(intersect(seen(frame), english), c(data, "clickstream")), character())
 })

@@ -12,16 +12,24 @@ test_that("values are bound, never part of the statement", {
 
 test_that("the bucket and the number of rows are bound as text", {
   expect_identical(sent_by(function() query_series(NULL, range, "day"))$values[[5L]], "day")
-  sent <- sent_by(function() query_products(NULL, range, 100000L))
-  expect_identical(sent$values[[5L]], "100000")
-  expect_match(sent$sql, "$5::integer", fixed = TRUE)
+  sent <- sent_by(function() {
+    query_product_list(NULL, range, "' OR 1=1 --", "price", "asc", 100000, 25L)
+  })
+  expect_identical(sent$values[5:9], list("' OR 1=1 --", "price", "true", "100000", "25"))
+  expect_match(sent$sql, "$5, $6, $7::boolean, $8::integer, $9::integer", fixed = TRUE)
+  expect_no_match(sent$sql, "OR 1=1")
+  descending <- sent_by(function() query_product_list(NULL, range, "", "views", "desc", 0, 25L))
+  expect_identical(descending$values[[7L]], "false")
 })
 
 test_that("every question is known and of schema dashboard alone", {
   arguments <- list(
     kpis = list(range), series = list(range, "day"), event_mix = list(range),
     login_states = list(range), funnel = list(range),
-    funnel_split = list(range, "brand", 6L), products = list(range, 5L),
+    funnel_split = list(range, "brand", 6L),
+    product_list = list(range, "", "views", "desc", 0, 25L),
+    product_labels = list("p1"), product_totals = list(range, "p1"),
+    product_series = list(range, "day", "p1"), product_prices = list(range, "p1"),
     categories = list(range, 5L), brands = list(range, 5L), freshness = list(),
     completeness = list(range$from, range$to), bucket_hours = list(c(0, 3600), range$to),
     runs = list(5L), quarantine = list(),
