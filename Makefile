@@ -20,7 +20,7 @@ SECONDS ?= 600
 # The quick ones first, then the whole demo: one worker has it for as long as the other has what follows.
 TESTS ?= $(addprefix tests/,unit template playbooks warehouse dashboard system loader browser molecule)
 WORKERS ?= 2
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 # The inventory of an environment (a second one has its own); one beside it, for other names or sizes; further words
 # for Ansible.
 BASE_INVENTORY ?= inventory
