@@ -31,6 +31,13 @@ ARGS ?=
 WITH_CLIENTS ?=
 PLAY = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-playbook -i "$(BASE_INVENTORY)" $(if $(INVENTORY),-i "$(INVENTORY)") $(ARGS)
 
+# A misspelt setting would be taken for none: whom `make erase CLIENTID=…` means is then not asked, but guessed.
+SETTINGS := ARGS BASE_INVENTORY BIN CLIENT_ID CLOCK DRY_RUN EVENTS FROM FUNCTION INVENTORY LIVE LOCAL ONLY PORT PYTHON \
+  RELOAD SECONDS SHELL SIZE STATE SUDO TESTS TO USER_ID VENV WITH_CLIENTS WORKERS
+given_here = $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+unknown := $(filter-out $(SETTINGS) -%,$(given_here))
+$(if $(unknown),$(error $(firstword $(unknown))= is no setting; these are: $(SETTINGS)))
+
 .PHONY: help setup setup-test demo demo-down test test-fast bench fuzz lint lock deploy replace verify dashboard backfill erase replay-erasures destroy
 
 help: ## List the commands.
