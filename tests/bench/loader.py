@@ -115,7 +115,9 @@ def _write(base: Base, directory: Path, events: int, singles: int, batch: int) -
             raw.write_exports(lines, buckets / "one-export", 1, events)
         for number in range(BATCHES):
             with (base.directory / f"batch-{number}.tsv").open("rb") as lines:
-                raw.write_exports(lines, buckets / f"batch-{number}", FILES, batch // FILES)
+                # Keys of their own: one after the other they go into one warehouse.
+                name = f"batch-{number}"
+                raw.write_exports(lines, buckets / name, FILES, batch // FILES, name)
     rows.unlink()
 
 

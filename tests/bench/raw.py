@@ -72,13 +72,15 @@ def _event(cells: list[str]) -> dict[str, Any]:
     return event
 
 
-def write_exports(rows: Iterable[bytes], bucket: Path, files: int, each: int) -> None:
+def write_exports(
+    rows: Iterable[bytes], bucket: Path, files: int, each: int, name: str = "export"
+) -> None:
     """Write gzip NDJSON objects of `each` events; those of a bucket are in the order of their keys."""
     folder = bucket / f"events/{DAY:%Y/%m/%d/%H}"
     folder.mkdir(parents=True)
     rest = iter(rows)
     for number in range(files):
-        path = folder / f"export-{number:03d}.json.gz"
+        path = folder / f"{name}-{number:03d}.json.gz"
         with gzip.open(path, "wb", compresslevel=6) as file:
             for record in records(itertools.islice(rest, each)):
                 file.write(record + b"\n")
