@@ -78,6 +78,7 @@ class Visitor:
             f"ws://{parts.netloc}{path}/websocket",
             origin=Origin(f"http://{parts.netloc}"),
             proxy=None,
+            ping_interval=None,  # a busy R answers late, which is what is measured
             max_size=None,
             open_timeout=PATIENCE,
         )
